@@ -1,0 +1,209 @@
+#include "records.hpp"
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+#include <sounder/train/evaluate.hpp>
+
+#include "version.hpp"
+
+namespace sounder::bench {
+namespace {
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json head(const char* kind, const RunFacts& facts) {
+  return {{"kind", kind},
+          {"run", facts.run},
+          {"mode", name_of(kModes, facts.planned.mode)},
+          {"node_mode", nullptr},
+          {"threads", facts.planned.threads},
+          {"ranks", 1}};
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name") && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+  return "unknown";
+}
+
+Json machine(const RunFacts& facts) {
+  return {{"cpu", cpu_name()},
+          {"cores", std::thread::hardware_concurrency()},
+          {"core_to_core_ns", number(facts.core_to_core_ns)},
+          {"compiler", compiler_text()},
+          {"mpi", nullptr},
+          {"gpu", nullptr}};
+}
+
+Json options_of(const Settings& s) {
+  const Options& o = s.options;
+  return {{"model", name_of(kModels, s.model.model)},
+          {"data", s.data},
+          {"test", s.test.empty() ? Json(nullptr) : Json(s.test)},
+          {"transform", name_of(kTransforms, s.load.transform)},
+          {"normalize", name_of(kNormalizes, s.load.normalize)},
+          {"factors", s.model.model == ModelName::mf ? Json(s.model.factors) : Json(nullptr)},
+          {"team", name_of(kTeams, o.team)},
+          {"pin", name_of(kPins, o.pin)},
+          {"epochs", o.epochs},
+          {"step", o.step > 0 ? Json(o.step) : Json(nullptr)},
+          {"schedule", name_of(kSchedules, o.schedule)},
+          {"decay", o.decay},
+          {"l2", o.l2},
+          {"rule", name_of(kRules, o.rule)},
+          {"seed", o.seed},
+          {"hot_rows", or_null(o.hot_rows)},
+          {"flush", or_null(o.flush)},
+          {"target_loss", number(o.target_loss)},
+          {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
+}
+
+Json metric(const Settings& settings, const std::optional<double>& value) {
+  if (!value) return nullptr;
+  const Task task = format_of(settings.model.model) == Format::ratings ? Task::rating : Task::binary;
+  return {{"name", metric_name(task)}, {"value", number(*value)}};
+}
+
+/// {"a": {"b": 1}} -> a.b = 1
+void flatten(const Json& value, const std::string& name, std::vector<std::pair<std::string, Json>>& out) {
+  if (!value.is_object()) return out.emplace_back(name, value), void();
+  for (const auto& [key, item] : value.items()) flatten(item, name.empty() ? key : name + "." + key, out);
+}
+
+std::string csv_cell(const Json& value) {
+  if (value.is_null()) return "";
+  if (!value.is_string()) return value.dump();
+  std::string text = value.get<std::string>(), quoted = "\"";
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + "\"";
+}
+
+/// Every column that any record may have, in the order of the kinds.
+const std::vector<std::string>& csv_columns() {
+  static const std::vector<std::string> columns{
+      "kind", "run", "mode", "node_mode", "threads", "ranks",
+      // point and summary
+      "epoch", "seconds", "examples", "updates", "bytes_sent", "train_loss", "test_loss", "test_metric.name",
+      "test_metric.value", "step", "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest",
+      "target_seconds", "staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "messages_sent",
+      "cpu_updates", "gpu_updates", "audit", "stopped",
+      // run
+      "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
+      "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
+      "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
+      "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2",
+      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load"};
+  return columns;
+}
+
+std::string csv_line(const Json& record) {
+  std::vector<std::pair<std::string, Json>> fields;
+  flatten(record, "", fields);
+  std::string line;
+  for (const std::string& column : csv_columns()) {
+    for (const auto& [name, value] : fields)
+      if (name == column) line += csv_cell(value);
+    line += ',';
+  }
+  line.back() = '\n';
+  return line;
+}
+
+}  // namespace
+
+Json run_record(const Settings& settings, const RunFacts& facts) {
+  Json record = head("run", facts);
+  record["program"] = "bench_shm";
+  record["version"] = SOUNDER_VERSION;
+  record["model"] = name_of(kModels, settings.model.model);
+  record["data"] = {{"name", facts.train->name()},
+                    {"examples", facts.train->size()},
+                    {"features", facts.train->features()},
+                    {"nonzeros", facts.train->nonzeros()},
+                    {"digest", facts.train->digest()}};
+  record["seed"] = settings.options.seed;
+  record["options"] = options_of(settings);
+  record["machine"] = machine(facts);
+  return record;
+}
+
+Json point_record(const Settings& settings, const RunFacts& facts, const Point& point) {
+  Json record = head("point", facts);
+  record["epoch"] = point.epoch;
+  record["seconds"] = point.seconds;
+  record["examples"] = point.examples;
+  record["updates"] = point.updates;
+  record["bytes_sent"] = 0;
+  record["train_loss"] = number(point.train_loss);
+  record["test_loss"] = number(point.test_loss);
+  record["test_metric"] = metric(settings, point.test_metric);
+  record["step"] = number(point.step);
+  return record;
+}
+
+Json summary_record(const Settings& settings, const RunFacts& facts, const Result& result) {
+  const Point& last = result.curve.back();
+  const double examples = static_cast<double>(last.examples);
+  const double each = static_cast<double>(facts.train->nonzeros()) / static_cast<double>(facts.train->size());
+  const auto per_second = [&](double count) { return result.seconds > 0 ? number(count / result.seconds) : Json(nullptr); };
+  Json record = head("summary", facts);
+  record["seconds"] = result.seconds;
+  record["load_seconds"] = facts.load_seconds;
+  record["examples"] = last.examples;
+  record["updates"] = last.updates;
+  record["examples_per_second"] = per_second(examples);
+  record["nonzeros_per_second"] = per_second(examples * each);
+  record["train_loss"] = number(last.train_loss);
+  record["test_loss"] = number(last.test_loss);
+  record["test_metric"] = metric(settings, last.test_metric);
+  record["test_auc"] = number(facts.auc);
+  record["digest"] = result.digest;
+  record["target_seconds"] = number(result.target_seconds);
+  for (const char* field : {"staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds"}) record[field] = nullptr;
+  record["bytes_sent"] = 0;
+  record["messages_sent"] = 0;
+  record["cpu_updates"] = last.updates;
+  record["gpu_updates"] = 0;
+  record["audit"] = nullptr;
+  record["stopped"] = name_of(kStoppeds, result.stopped);
+  return record;
+}
+
+RecordFile::RecordFile(const std::string& path)
+    : path_(path), file_(path == "-" ? stdout : std::fopen(path.c_str(), "w")), csv_(path.ends_with(".csv")) {
+  if (!file_) throw Error(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+}
+
+RecordFile::~RecordFile() {
+  if (file_ && file_ != stdout) std::fclose(file_);
+}
+
+void RecordFile::write(const Json& record) {
+  std::string line;
+  if (csv_) {
+    if (!header_) line = fmt::format("{}\n", fmt::join(csv_columns(), ","));
+    header_ = true;
+    line += csv_line(record);
+  } else {
+    line = record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fflush(file_) != 0)
+    throw Error(fmt::format("cannot write {}: {}", path_ == "-" ? "stdout" : path_, std::strerror(errno)));
+}
+
+}  // namespace sounder::bench

@@ -1,0 +1,57 @@
+// What a person sees: one live line while a run goes on, one table at the end.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sounder/train/fit.hpp>
+
+#include "records.hpp"
+
+namespace sounder::bench {
+
+/// "12.3 M", "4.56 k", "789"
+std::string human(double count);
+
+/// A line on stderr that follows a run; silent unless stderr is a terminal.
+class LiveLine final {
+ public:
+  LiveLine(std::string label, int epochs, bool quiet);
+  ~LiveLine();
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+
+  void on_epoch(int epoch, const ChunkQueue& queue);
+  void on_point(const Point& point);
+
+ private:
+  void show();
+  void draw() const;
+
+  std::string label_;
+  int epochs_;
+  bool enabled_;
+  // Written by: the training thread between rounds. Read by: the drawing thread. Order: release and acquire on
+  // queue_, which is null while the others change.
+  std::atomic<const ChunkQueue*> queue_{nullptr};
+  std::atomic<int> epoch_{0};
+  std::atomic<double> loss_{0};
+  std::atomic<double> began_{0};  ///< seconds on the steady clock when the first epoch began
+  std::atomic<bool> ended_{false};
+  std::thread thread_;
+};
+
+/// One row of the final table.
+struct TableRow {
+  PlannedRun planned;
+  const Result* result;
+  std::optional<double> auc;
+};
+
+/// Aligned columns, a row a run, best values marked with *. Columns that no run has are left out.
+std::string table_of(const std::vector<TableRow>& rows, const Dataset& train, Task task);
+
+}  // namespace sounder::bench

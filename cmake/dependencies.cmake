@@ -1,0 +1,27 @@
+# Every library that we use, found here, once: targets found in a folder are unknown outside of it.
+# The Debian packages are listed in ./dev, which installs what is missing.
+
+# core
+find_package(Threads REQUIRED)
+find_package(TBB CONFIG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(LibLZMA REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_path(SOUNDER_RANDOM123 Random123/philox.h REQUIRED)
+find_path(SOUNDER_XXHASH xxhash.h REQUIRED)
+mark_as_advanced(SOUNDER_RANDOM123 SOUNDER_XXHASH)
+
+# shm
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)
+
+if(SOUNDER_BENCH OR SOUNDER_DEVELOPER)
+  find_package(CLI11 CONFIG REQUIRED)
+  find_package(benchmark CONFIG)
+endif()
+if(SOUNDER_DEVELOPER)
+  find_package(doctest CONFIG REQUIRED)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+endif()

@@ -1,0 +1,55 @@
+#include <sounder/shm/backend.hpp>
+
+#include "modes/mode.hpp"
+#include "teams/team.hpp"
+
+namespace sounder::shm {
+
+ModeEntry entry_of(Mode mode) {
+  switch (mode) {
+    case Mode::serial: break;
+    case Mode::hogwild: return hogwild_mode();
+    case Mode::atomic: return atomic_mode();
+    case Mode::locked: return locked_mode();
+    case Mode::cached: return cached_mode();
+  }
+  return hogwild_mode();
+}
+
+namespace {
+
+class ShmBackend final : public Backend {
+ public:
+  explicit ShmBackend(const Options& options)
+      : options_(options), entry_(entry_of(options.mode)), team_(make_team(options.team, options.threads, options.pin)) {}
+
+  Team& team() override { return *team_; }
+  MemoryKind memory() const override { return entry_.memory; }
+
+  void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
+    discipline_ = entry_.make({kernel, data, parameters, options_, options_.threads});
+  }
+
+  void run(const Round& round, ChunkQueue& queue) override {
+    team_->run([&](int worker) {
+      ChunkQueue::Cursor cursor(queue);
+      discipline_->work(worker, round, cursor);
+    });
+  }
+
+ private:
+  const Options options_;
+  ModeEntry entry_;
+  std::unique_ptr<Team> team_;
+  std::unique_ptr<Discipline> discipline_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(const Options& options) {
+  options.validate();
+  if (options.mode == Mode::serial) return make_serial_backend();
+  return std::make_unique<ShmBackend>(options);
+}
+
+}  // namespace sounder::shm

@@ -1,0 +1,69 @@
+#include "hot_rows.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include <sounder/params/view.hpp>
+
+namespace sounder::shm {
+namespace {
+
+constexpr std::size_t kSample = 100'000;  ///< examples enough to rank rows that are hot
+constexpr double kLeastUpdates = 4;       ///< in the longest period, or the row is cold
+
+/// In which share of the examples each row of each table is touched, from a sample: the examples are shuffled,
+/// so the first ones are as good as any.
+std::vector<std::vector<double>> touch_frequencies(const Kernel& kernel, const Dataset& data) {
+  const std::size_t sample = std::min(data.size(), kSample);
+  std::vector<std::vector<std::uint32_t>> counts;
+  std::vector<std::uint32_t*> pointers;
+  for (std::size_t t = 0; t < kernel.layout.tables(); ++t) counts.emplace_back(kernel.layout.shape(t).rows);
+  for (auto& table : counts) pointers.push_back(table.data());
+  if (kernel.count) kernel.count(kernel.model.get(), data.examples(), 0, sample, pointers.data());
+
+  std::vector<std::vector<double>> frequencies;
+  for (const auto& table : counts) {
+    auto& shares = frequencies.emplace_back();
+    for (const std::uint32_t count : table) shares.push_back(count / static_cast<double>(sample));
+  }
+  if (kernel.intercept_table >= 0)  // written once in kThinning examples
+    frequencies[static_cast<std::size_t>(kernel.intercept_table)][0] = 1. / View<Frozen>::kThinning;
+  return frequencies;
+}
+
+/// The largest z with updates * 2^z <= updates / frequency, within the longest period.
+int doublings_of(double frequency, const HotRowsOptions& options) {
+  const int most = static_cast<int>(std::log2(options.longest_period / options.updates));
+  if (frequency <= 0) return most;
+  return std::clamp(static_cast<int>(std::log2(1 / frequency)), 0, most);
+}
+
+}  // namespace
+
+HotRows::HotRows(const Kernel& kernel, const Dataset& data, const HotRowsOptions& options) : piece(options.updates) {
+  const auto frequencies = touch_frequencies(kernel, data);
+  for (std::size_t t = 0; t < kernel.layout.tables(); ++t) {
+    const auto& shares = frequencies[t];
+    const std::size_t stride = kernel.layout.stride(t), rows = shares.size();
+
+    std::size_t hot = 0;  // rows up to the last hot one
+    for (std::size_t row = 0; row < std::min(rows, options.most_rows); ++row)
+      if (shares[row] * options.longest_period >= kLeastUpdates) hot = row + 1;
+    const std::size_t floats = (hot * stride + kPageFloats - 1) / kPageFloats * kPageFloats;
+    head_floats.push_back(floats);
+
+    for (std::size_t at = 0; at < floats; at += kBlockFloats) {
+      double hottest = 0;
+      for (std::size_t row = at / stride; row < rows && row * stride < at + kBlockFloats; ++row)
+        hottest = std::max(hottest, shares[row]);
+      blocks.push_back({kernel.layout.offset(t) + at, doublings_of(hottest, options)});
+    }
+  }
+  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.doublings < b.doublings; });
+  const int most = blocks.empty() ? 0 : blocks.back().doublings;
+  for (int z = 0; z <= most; ++z)
+    due.push_back(static_cast<std::size_t>(std::count_if(blocks.begin(), blocks.end(), [&](const Block& b) { return b.doublings <= z; })));
+}
+
+}  // namespace sounder::shm

@@ -1,0 +1,57 @@
+// What a discipline is: one file of this folder, named as its flag. `hogwild.cpp` is the reference.
+#pragma once
+
+#include <memory>
+
+#include <sounder/options.hpp>
+#include <sounder/train/backend.hpp>
+
+namespace sounder::shm {
+
+/// What a mode has at hand for a whole run.
+struct Setting {
+  const Kernel& kernel;
+  const Dataset& data;
+  Parameters& parameters;
+  const Options& options;
+  int workers;
+};
+
+/// The work of each worker in a round. One object a run; what it keeps across rounds are its members.
+class Discipline {
+ public:
+  virtual ~Discipline() = default;
+  /// Steps on every chunk that `cursor` yields. Called by each worker of the team once a round. When the last
+  /// one returns, the shared parameters hold all updates of the round.
+  virtual void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) = 0;
+};
+
+/// What one worker of a mode equals after a run over the same order: held by a law in the tests.
+enum class OneWorker {
+  exact,     ///< the bits of serial
+  rounding,  ///< serial up to rounding
+};
+
+/// A mode: what it declares, and how to make it.
+struct ModeEntry {
+  MemoryKind memory;
+  OneWorker one_worker;
+  std::unique_ptr<Discipline> (*make)(const Setting&);
+};
+
+ModeEntry hogwild_mode();
+ModeEntry atomic_mode();
+ModeEntry locked_mode();
+ModeEntry cached_mode();
+
+/// The one switch. Not for Mode::serial, which needs no team.
+ModeEntry entry_of(Mode mode);
+
+/// The loop of every mode that does nothing between chunks.
+inline void step_on_all(const Setting& setting, const StepContext& context, AccessKind access, ChunkQueue::Cursor& cursor) {
+  const StepFunction step = setting.kernel.step_of(access);
+  const Examples examples = setting.data.examples();
+  for (Range range; cursor.next(range);) step(setting.kernel.model.get(), context, examples, range.begin, range.end);
+}
+
+}  // namespace sounder::shm

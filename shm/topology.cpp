@@ -1,0 +1,98 @@
+#include <sounder/shm/topology.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include <hwloc.h>
+#include <sched.h>
+
+#include <sounder/params/table.hpp>
+
+namespace sounder::shm {
+namespace {
+
+constexpr int kMaskBytes = 1024;  ///< room for 8192 processing units
+
+struct DestroyTopology {
+  void operator()(hwloc_topology_t topology) const { hwloc_topology_destroy(topology); }
+};
+
+bool pin_to(int cpu) {
+  std::vector<unsigned long> mask(kMaskBytes / sizeof(unsigned long));
+  auto* set = reinterpret_cast<cpu_set_t*>(mask.data());
+  CPU_ZERO_S(kMaskBytes, set);
+  CPU_SET_S(static_cast<std::size_t>(cpu), kMaskBytes, set);
+  return sched_setaffinity(0, kMaskBytes, set) == 0;
+}
+
+}  // namespace
+
+std::vector<int> usable_cpus() {
+  std::vector<int> cpus;
+  std::vector<unsigned long> mask(kMaskBytes / sizeof(unsigned long));
+  auto* allowed = reinterpret_cast<cpu_set_t*>(mask.data());
+  if (sched_getaffinity(0, kMaskBytes, allowed) < 0) return {0};
+
+  hwloc_topology_t raw = nullptr;
+  if (hwloc_topology_init(&raw) == 0) {
+    const std::unique_ptr<hwloc_topology, DestroyTopology> topology(raw);
+    if (hwloc_topology_load(raw) == 0) {
+      bool found = true;
+      for (unsigned thread = 0; found; ++thread) {  // the first hyper-thread of every core, then the second, ...
+        found = false;
+        for (int i = 0; i < hwloc_get_nbobjs_by_type(raw, HWLOC_OBJ_CORE); ++i) {
+          const hwloc_obj_t core = hwloc_get_obj_by_type(raw, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
+          if (thread >= core->arity) continue;
+          found = true;
+          const int cpu = static_cast<int>(core->children[thread]->os_index);
+          if (CPU_ISSET_S(static_cast<std::size_t>(cpu), kMaskBytes, allowed)) cpus.push_back(cpu);
+        }
+      }
+    }
+  }
+  if (cpus.empty())  // no topology to be had: the mask alone
+    for (int cpu = 0; cpu < kMaskBytes * 8; ++cpu)
+      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), kMaskBytes, allowed)) cpus.push_back(cpu);
+  return cpus;
+}
+
+Pinned::Pinned(std::optional<int> cpu) {
+  if (!cpu) return;
+  old_mask_.resize(kMaskBytes / sizeof(unsigned long));
+  const bool known = sched_getaffinity(0, kMaskBytes, reinterpret_cast<cpu_set_t*>(old_mask_.data())) >= 0;
+  if (!pin_to(*cpu) || !known) old_mask_.clear();  // placement is advice: training is right without it
+}
+
+Pinned::~Pinned() {
+  if (!old_mask_.empty()) sched_setaffinity(0, kMaskBytes, reinterpret_cast<cpu_set_t*>(old_mask_.data()));
+}
+
+std::optional<double> core_to_core_ns() {
+  const std::vector<int> cpus = usable_cpus();
+  if (cpus.size() < 2) return std::nullopt;
+  constexpr int kRounds = 5000;
+  // Written by: the two threads in turn. Read by: the other one. Order: release and acquire, it is a hand-over.
+  struct alignas(2 * kCacheLine) {
+    std::atomic<int> turn{0};
+  } ball;
+  const auto play = [&](int me) {
+    const Pinned pinned(cpus[static_cast<std::size_t>(me)]);
+    for (int i = 0; i < kRounds; ++i) {
+      int spins = 0;
+      while ((ball.turn.load(std::memory_order_acquire) & 1) != me)
+        if (++spins % 4096 == 0) std::this_thread::yield();
+      ball.turn.store(2 * i + 1 + me, std::memory_order_release);
+    }
+  };
+  std::thread other(play, 1);
+  while (ball.turn.load(std::memory_order_acquire) != 0) {
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  play(0);
+  other.join();
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - begin).count() / kRounds / 2;
+}
+
+}  // namespace sounder::shm

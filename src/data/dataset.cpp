@@ -1,0 +1,128 @@
+// From examples as they were read to examples that are fast to visit: hash, renumber, shuffle.
+#include <sounder/data/dataset.hpp>
+
+#include <array>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sounder/data/random.hpp>
+#include <sounder/error.hpp>
+
+#include "arrange.hpp"
+#include "parallel.hpp"
+
+#include <xxhash.h>
+
+namespace sounder {
+namespace {
+
+constexpr std::uint64_t kShuffleStream = 0x53485546464c45;  // "SHUFFLE": no other use of the seed draws from it
+
+void check(const Columns& columns) {
+  const auto require = [&](bool holds, const char* what) {
+    if (!holds) throw Error(fmt::format("{}: {}", columns.name.empty() ? "these examples" : columns.name, what));
+  };
+  const std::size_t count = columns.examples(), nonzeros = columns.nonzeros();
+  require(count > 0, "there are no examples; give at least one");
+  require(count < Numbering::kAbsent, "there are 2^32 - 1 examples or more; split the set");
+  require(columns.offsets.empty() || columns.offsets.size() == count + 1, "`offsets` needs one entry an example and one");
+  require(columns.values.empty() || columns.values.size() == nonzeros, "`values` needs one entry a nonzero, or none");
+  require(columns.ids.size() == nonzeros || (columns.ids.empty() && columns.offsets.empty() && columns.spaces == 1),
+          "`ids` needs one entry a nonzero; only dense examples of constant width have none");
+  require(columns.spaces == 1 || (columns.offsets.empty() && columns.values.empty() && columns.width == columns.spaces),
+          "examples of several id spaces need exactly one id of each and no values");
+}
+
+/// Each array on its own, so that they can be hashed at the same time, then the hashes.
+std::string digest_of(const Columns& columns) {
+  const auto hash = [](const auto& array) { return XXH64(array.data(), array.size() * sizeof(array[0]), 0); };
+  std::array<std::uint64_t, 6> parts{columns.spaces, columns.offsets.empty() ? columns.width : 0};
+  parallel_invoke([&] { parts[2] = hash(columns.offsets); }, [&] { parts[3] = hash(columns.ids); },
+                  [&] { parts[4] = hash(columns.values); }, [&] { parts[5] = hash(columns.labels); });
+  return fmt::format("{:016x}", hash(parts));
+}
+
+/// A random order of `count` examples (Fisher and Yates).
+std::vector<std::uint32_t> shuffled(std::size_t count, std::uint64_t seed) {
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0u);
+  Random random(seed, kShuffleStream);
+  for (std::size_t left = count; left > 1; --left) std::swap(order[left - 1], order[random.below(left)]);
+  return order;
+}
+
+std::vector<float> rarity_of(const std::vector<std::uint32_t>& frequencies, std::size_t examples) {
+  std::vector<float> rarity;
+  rarity.reserve(frequencies.size());
+  for (const std::uint32_t frequency : frequencies)
+    rarity.push_back(frequency ? static_cast<float>(static_cast<double>(examples) / frequency) : 0.f);
+  return rarity;
+}
+
+bool is_dense(const Columns& columns) { return columns.ids.empty() && columns.width > 0; }
+
+}  // namespace
+
+Dataset Dataset::train(Columns columns, std::uint64_t seed, const std::vector<std::vector<std::uint32_t>>& extra) {
+  check(columns);
+  auto numberings = std::make_shared<std::vector<Numbering>>(columns.spaces);
+  auto frequencies = std::make_shared<std::vector<std::vector<std::uint32_t>>>(columns.spaces);
+  Dataset result;
+  parallel_invoke(
+      [&] { result.digest_ = digest_of(columns); }, [&] { result.positions_ = shuffled(columns.examples(), seed); },
+      [&] {
+        if (is_dense(columns)) {
+          (*numberings)[0] = Numbering::identity(columns.width);
+          (*frequencies)[0].assign(columns.width, static_cast<std::uint32_t>(columns.examples()));
+          return;
+        }
+        for (std::uint32_t space = 0; space < columns.spaces; ++space) {
+          const auto wanted = space < extra.size() ? std::span(extra[space]) : std::span<const std::uint32_t>();
+          const auto column = columns.spaces > 1 ? ids_of_space(columns, space) : std::vector<std::uint32_t>();
+          (*numberings)[space] = Numbering::by_frequency(columns.spaces > 1 ? column : columns.ids, wanted,
+                                                         &(*frequencies)[space]);
+        }
+      });
+  result.columns_ = arrange(columns, *numberings, result.positions_);
+  auto rarities = std::make_shared<std::vector<std::vector<float>>>();
+  for (const auto& of_space : *frequencies) rarities->push_back(rarity_of(of_space, result.size()));
+  result.numberings_ = std::move(numberings);
+  result.frequencies_ = std::move(frequencies);
+  result.rarities_ = std::move(rarities);
+  return result;
+}
+
+Dataset Dataset::test(Columns columns, const Dataset& train) {
+  check(columns);
+  const auto require = [&](bool holds, const char* what) {
+    if (!holds)
+      throw Error(fmt::format("{}: {} {}; give a test set made like the training set", columns.name, what, train.name()));
+  };
+  require(columns.spaces == train.spaces(), "holds ratings where the training set does not, or the reverse:");
+  require(is_dense(columns) == train.dense(), "is dense where the training set is not, or the reverse:");
+  require(!train.dense() || columns.width == train.columns_.width, "has another number of features than");
+  Dataset result;
+  result.digest_ = digest_of(columns);
+  if (columns.spaces == 1) drop_unknown(columns, train.numbering());
+  result.columns_ = arrange(columns, *train.numberings_, {});
+  result.numberings_ = train.numberings_;
+  result.frequencies_ = train.frequencies_;
+  result.rarities_ = train.rarities_;
+  return result;
+}
+
+std::size_t Dataset::features() const {
+  std::size_t sum = 0;
+  for (const Numbering& numbering : *numberings_) sum += numbering.size();
+  return sum;
+}
+
+Examples Dataset::examples() const {
+  const auto pointer = [](const auto& array) { return array.empty() ? nullptr : array.data(); };
+  return {pointer(columns_.offsets), pointer(columns_.ids), pointer(columns_.values),
+          columns_.labels.data(),    columns_.width,        columns_.examples()};
+}
+
+}  // namespace sounder

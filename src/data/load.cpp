@@ -1,0 +1,96 @@
+// One function in front of files, shipped sets and generated sets; transforms.
+#include <sounder/data/load.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sounder/data/generate.hpp>
+#include <sounder/error.hpp>
+
+#include "builtin.hpp"
+#include "text.hpp"
+#include "transform.hpp"
+
+namespace sounder {
+namespace {
+
+constexpr std::string_view kBuiltin = "builtin:", kSynthetic = "synthetic:";
+
+/// `NAME,key=value,key=value`.
+struct Spec {
+  std::string name;
+  std::map<std::string, std::string> settings;
+};
+
+Spec parse_spec(const std::string& source, std::string_view prefix) {
+  std::string_view rest = std::string_view(source).substr(prefix.size());
+  const auto next = [&] {
+    const std::string_view word = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    return word;
+  };
+  Spec spec{std::string(next()), {}};
+  while (!rest.empty()) {
+    const std::string_view word = next();
+    const std::size_t equals = word.find('=');
+    if (equals == 0 || equals == std::string_view::npos || equals + 1 == word.size())
+      throw Error(fmt::format("{}: \"{}\" is not key=value", source, word));
+    if (!spec.settings.emplace(word.substr(0, equals), word.substr(equals + 1)).second)
+      throw Error(fmt::format("{}: {} is given twice", source, word.substr(0, equals)));
+  }
+  return spec;
+}
+
+Columns load_builtin(const std::string& source, Format format) {
+  const Spec spec = parse_spec(source, kBuiltin);
+  for (const auto& [key, value] : spec.settings)
+    if (key != "part") throw Error(fmt::format("{}: there is no key {}; the only one is part", source, key));
+  const auto part = spec.settings.find("part");
+  return load_builtin(spec.name, part == spec.settings.end() ? std::string_view() : part->second, format);
+}
+
+double number(const std::string& source, const std::string& key, const std::string& text) {
+  if (key == "part" && (text == "train" || text == "test")) return text == "test" ? 1 : 0;
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end)
+    throw Error(fmt::format("{}: {}={} is not a number{}", source, key, text, key == "part" ? ", train or test" : ""));
+  return value;
+}
+
+Columns load_synthetic(const std::string& source, Format format) {
+  const Spec spec = parse_spec(source, kSynthetic);
+  std::map<std::string, double> settings;
+  for (const auto& [key, text] : spec.settings) settings[key] = number(source, key, text);
+  for (const Synthetic& set : synthetics())
+    if (set.name == spec.name && set.format != format)
+      throw Error(fmt::format("{}: {} {}", source, set.name,
+                              set.format == Format::ratings
+                                  ? "holds ratings; use a model for ratings (--model mf)"
+                                  : "holds labelled examples; use a model for classification (--model logistic)"));
+  return generate(spec.name, settings);
+}
+
+}  // namespace
+
+Columns load(const std::string& source, const LoadOptions& options) {
+  if (options.format == Format::ratings) {
+    if (options.transform != TransformName::none) throw Error("--transform is for classification; ratings stay as they are");
+    if (options.normalize != NormalizeName::none) throw Error("--normalize is for classification; ratings stay as they are");
+  }
+  Columns columns = source.starts_with(kBuiltin)     ? load_builtin(source, options.format)
+                    : source.starts_with(kSynthetic) ? load_synthetic(source, options.format)
+                    : options.format == Format::ratings ? read_ratings(source)
+                                                        : read_libsvm(source);
+  columns.name = source;
+  if (options.transform == TransformName::log1p) log1p_values(columns);
+  if (options.normalize == NormalizeName::l2) scale_to_length_one(columns);
+  return columns;
+}
+
+}  // namespace sounder

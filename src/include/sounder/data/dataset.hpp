@@ -1,0 +1,86 @@
+// An immutable set of training examples, ready to be visited fast.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sounder/data/columns.hpp>
+#include <sounder/data/example.hpp>
+#include <sounder/data/numbering.hpp>
+
+namespace sounder {
+
+/// What a worker loop holds of a dataset: raw pointers by value, so that nothing is left to alias.
+struct Examples {
+  const std::uint64_t* offsets;  ///< null: constant width
+  const std::uint32_t* ids;      ///< null: dense
+  const float* values;           ///< null: all 1
+  const float* labels;
+  std::size_t width;
+  std::size_t count;
+
+  [[gnu::always_inline]] inline Example operator[](std::size_t i) const {
+    const std::uint64_t begin = offsets ? offsets[i] : i * width;
+    const std::uint64_t end = offsets ? offsets[i + 1] : begin + width;
+    return {ids ? ids + begin : nullptr, values ? values + begin : nullptr, static_cast<std::uint32_t>(end - begin), labels[i]};
+  }
+
+  /// The i-th example where each has exactly `kArity` ids and no values (ratings): no loads but the label's.
+  template <int kArity>
+  [[gnu::always_inline]] inline Example fixed(std::size_t i) const {
+    return {ids + i * kArity, nullptr, kArity, labels[i]};
+  }
+};
+
+/// Immutable examples: renumbered by frequency, ids ascending within an example, shuffled once.
+class Dataset {
+ public:
+  /// Training data. Numbers the ids by frequency (`extra[s]`: ids of space s that need a row anyway) and
+  /// puts the examples in a random order drawn from `seed`.
+  static Dataset train(Columns columns, std::uint64_t seed, const std::vector<std::vector<std::uint32_t>>& extra = {});
+
+  /// Held-out data in input order, numbered as `train`. Ids that `train` does not know are dropped from
+  /// sparse examples (their weights are 0); an unknown user or item of a rating becomes row
+  /// numbering(space).size(), one behind the last, which factorizations keep at zero.
+  static Dataset test(Columns columns, const Dataset& train);
+
+  const std::string& name() const { return columns_.name; }
+  std::size_t size() const { return columns_.examples(); }
+  std::size_t nonzeros() const { return columns_.nonzeros(); }
+  std::uint32_t spaces() const { return columns_.spaces; }
+  bool dense() const { return columns_.ids.empty() && columns_.width > 0; }
+
+  /// Number of distinct ids over all id spaces.
+  std::size_t features() const;
+  const Numbering& numbering(std::uint32_t space = 0) const { return (*numberings_)[space]; }
+  /// In how many examples the id of each row occurs (descending); for a test set, as in `train`.
+  std::span<const std::uint32_t> frequencies(std::uint32_t space = 0) const { return (*frequencies_)[space]; }
+
+  /// size() / frequency of each row, 0 where the frequency is: how much of L2 one example carries for the row.
+  std::span<const float> rarity(std::uint32_t space = 0) const { return (*rarities_)[space]; }
+
+  Examples examples() const;
+  std::span<const float> labels() const { return columns_.labels; }
+
+  /// Where example i stood in the input.
+  std::size_t input_position(std::size_t i) const { return positions_.empty() ? i : positions_[i]; }
+
+  /// XXH64 of the examples as they were read: order, ids, values and labels. 16 hexadecimal digits.
+  const std::string& digest() const { return digest_; }
+
+ private:
+  Dataset() = default;
+
+  Columns columns_;
+  std::shared_ptr<const std::vector<Numbering>> numberings_;
+  std::shared_ptr<const std::vector<std::vector<std::uint32_t>>> frequencies_;
+  std::shared_ptr<const std::vector<std::vector<float>>> rarities_;
+  std::vector<std::uint32_t> positions_;  ///< empty: input order
+  std::string digest_;
+};
+
+}  // namespace sounder

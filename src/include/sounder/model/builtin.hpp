@@ -1,0 +1,22 @@
+// The built-in models by name.
+#pragma once
+
+#include <sounder/data/load.hpp>
+#include <sounder/kernel.hpp>
+
+namespace sounder {
+
+struct ModelOptions {
+  ModelName model = ModelName::logistic;
+  double l2 = 0;
+  int factors = 32;  ///< floats of a row of `mf`, two of them the biases: 3 ... 256
+};
+
+/// How `load` must read the data of a model.
+Format format_of(ModelName model);
+
+/// Binds a built-in model to its training data, which must outlive the kernel.
+/// Throws Error on data of the wrong kind or options out of range.
+Kernel builtin_kernel(const ModelOptions& options, const Dataset& data);
+
+}  // namespace sounder

@@ -1,0 +1,58 @@
+// Linear models: everything but the loss, which is two scalar functions.
+#pragma once
+
+#include <cmath>
+
+#include <sounder/model/model.hpp>
+
+namespace sounder {
+
+/// Helpers of all linear models, not templates on purpose: one copy in the library.
+namespace linear {
+Layout layout(const Dataset& data);
+/// l2 / 2 * ||w||^2 without the intercept, in double precision.
+double penalty(const Parameters& parameters, float l2);
+/// The mean squared length of the examples: the curvature of a linear loss, hence the scale of its step.
+double mean_squared_length(const Dataset& data);
+}  // namespace linear
+
+/// score = w . x + intercept. Objective: mean loss + l2/2 ||w||^2, the intercept excluded.
+/// `Loss` gives slope(label, score), the derivative in the score, and value(label, score).
+template <class Loss>
+struct Linear {
+  static constexpr Table<1, 0> weights{};
+  static constexpr Table<1, 1> intercept{};
+  static constexpr Task kTask = Task::binary;
+
+  float l2 = 0;
+  const float* rarity = nullptr;  ///< examples / frequency of each row (Dataset::rarity); needed where l2 > 0
+
+  Linear() = default;
+  Linear(const Dataset& data, float l2_) : l2(l2_), rarity(data.rarity().data()) {}
+
+  Layout layout(const Dataset& data) const { return linear::layout(data); }
+
+  template <class V>
+  SOUNDER_INLINE void step(V& view, const Example& x) const {
+    const float slope = Loss::slope(x.label, view.dot(weights, x) + view.intercept());
+    view.descend(weights, x, RowFactor{l2, rarity}, slope);
+    view.descend_intercept(slope);
+  }
+  template <class V>
+  SOUNDER_INLINE double loss(V& view, const Example& x) const {
+    return Loss::value(static_cast<double>(x.label), predict(view, x));
+  }
+  template <class V>
+  SOUNDER_INLINE double predict(V& view, const Example& x) const {
+    return static_cast<double>(view.dot(weights, x)) + static_cast<double>(view.intercept());
+  }
+  template <class F>
+  SOUNDER_INLINE void touches(const Example& x, F f) const {
+    for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids ? x.ids[j] : j);
+  }
+  double penalty(const Parameters& parameters) const { return linear::penalty(parameters, l2); }
+  static double answer(double score) { return Loss::answer(score); }
+  double default_step(const Dataset& data) const { return Loss::kStep / linear::mean_squared_length(data); }
+};
+
+}  // namespace sounder

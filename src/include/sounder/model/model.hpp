@@ -1,0 +1,46 @@
+// What a model is. The built-in models and an embedder's own are the same kind of plain struct.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include <sounder/data/dataset.hpp>
+#include <sounder/params/access/frozen.hpp>
+#include <sounder/params/access/relaxed.hpp>
+#include <sounder/params/parameters.hpp>
+#include <sounder/params/view.hpp>
+#include <sounder/rule/sgd.hpp>
+
+namespace sounder {
+
+/// What the labels mean, hence how predictions are judged.
+enum class Task {
+  binary,  ///< labels -1 and +1; predict() is a margin, positive for +1: accuracy and AUC
+  rating,  ///< labels are numbers; predict() is a number: root mean squared error
+};
+
+/// A model is a trivially copyable struct with
+///   layout(dataset)         the shapes of its tables
+///   step(view, example)     states the gradient through the view; knows no rate, rule, thread or lane
+///   loss(view, example)     the loss of one example, without L2
+///   predict(view, example)  a margin or a number
+/// and, where it helps,
+///   kTask                      what the labels mean (default: Task::rating)
+///   kArity                     every example has exactly this many ids and no values
+///   intercept                  a Table<1, I> of one row, read by view.intercept()
+///   prefetch(view, example)    asks for the rows of an example some steps ahead
+///   touches(example, f)        f(table, row) for every row of a step: needed by `locked` and `cached`
+///   initialize(parameters, dataset, seed)   start values (default: 0)
+///   penalty(parameters)        the L2 part of the objective
+///   answer(prediction)         what a user wants to see of a prediction: a probability, a class, a rating
+///   default_step(dataset)      a step size that is good without tuning
+template <class M>
+concept Model = std::is_trivially_copyable_v<M> &&
+    requires(const M model, View<Relaxed<Sgd>> view, View<Frozen> frozen, const Example x, const Dataset& data) {
+  { model.layout(data) } -> std::convertible_to<Layout>;
+  model.step(view, x);
+  { model.loss(frozen, x) } -> std::convertible_to<double>;
+  { model.predict(frozen, x) } -> std::convertible_to<double>;
+};
+
+}  // namespace sounder

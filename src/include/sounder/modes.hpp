@@ -1,0 +1,113 @@
+// Every word that a flag may take: one enum and ONE table {value, name, one-line help} each.
+// The command line, the records, the error messages, the documentation check and the tests read these tables.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sounder {
+
+template <class Enum>
+struct Named {
+  Enum value;
+  std::string_view name;
+  std::string_view help;
+};
+
+/// A discipline: how the workers inside a node share the parameters.
+enum class Mode { serial, hogwild, atomic, locked, cached };
+inline constexpr std::array<Named<Mode>, 5> kModes{{
+    {Mode::serial, "serial", "one thread, no sharing: the reference that every other mode is held against"},
+    {Mode::hogwild, "hogwild", "lock-free threads, relaxed loads and stores; updates may be lost"},
+    {Mode::atomic, "atomic", "lock-free threads, atomic adds; no update is lost"},
+    {Mode::locked, "locked", "each example locks its rows; every step is isolated"},
+    {Mode::cached, "cached", "private copies of the hot rows, merged every few updates; cold rows lock-free"},
+}};
+
+/// How a cell of the parameters is touched.
+enum class AccessKind { relaxed, atomic, locked };
+inline constexpr std::array<Named<AccessKind>, 3> kAccessKinds{{
+    {AccessKind::relaxed, "relaxed", "relaxed load, relaxed store"},
+    {AccessKind::atomic, "atomic", "relaxed load, atomic add"},
+    {AccessKind::locked, "locked", "relaxed load and store under the locks of the example's rows"},
+}};
+
+enum class ModelName { logistic, svm, mf };
+inline constexpr std::array<Named<ModelName>, 3> kModels{{
+    {ModelName::logistic, "logistic", "logistic regression on sparse or dense examples, labels +1/-1 or 1/0"},
+    {ModelName::svm, "svm", "linear support vector machine (hinge loss), labels +1/-1 or 1/0"},
+    {ModelName::mf, "mf", "matrix factorization with biases, on ratings (user, item, rating)"},
+}};
+
+enum class RuleName { sgd };
+inline constexpr std::array<Named<RuleName>, 1> kRules{{
+    {RuleName::sgd, "sgd", "w -= step * gradient, the L2 part taken implicitly"},
+}};
+
+enum class ScheduleName { constant, exponential, inverse };
+inline constexpr std::array<Named<ScheduleName>, 3> kSchedules{{
+    {ScheduleName::constant, "constant", "the same step in every epoch"},
+    {ScheduleName::exponential, "exponential", "step * decay^epoch"},
+    {ScheduleName::inverse, "inverse", "step / (1 + decay * epoch)"},
+}};
+
+enum class TeamName { openmp, tbb, threads };
+inline constexpr std::array<Named<TeamName>, 3> kTeams{{
+    {TeamName::openmp, "openmp", "workers are OpenMP threads"},
+    {TeamName::tbb, "tbb", "workers are oneTBB tasks in an arena of their own"},
+    {TeamName::threads, "threads", "workers are std::thread, kept for the whole run"},
+}};
+
+enum class PinName { automatic, core, none };
+inline constexpr std::array<Named<PinName>, 3> kPins{{
+    {PinName::automatic, "auto", "one worker a core where there are enough cores, else not pinned"},
+    {PinName::core, "core", "worker k on core k, modulo the cores this process may use"},
+    {PinName::none, "none", "the operating system places the workers"},
+}};
+
+enum class TransformName { none, log1p };
+inline constexpr std::array<Named<TransformName>, 2> kTransforms{{
+    {TransformName::none, "none", "values as they are"},
+    {TransformName::log1p, "log1p", "log(1 + value), for counts"},
+}};
+
+enum class NormalizeName { none, l2 };
+inline constexpr std::array<Named<NormalizeName>, 2> kNormalizes{{
+    {NormalizeName::none, "none", "examples as they are"},
+    {NormalizeName::l2, "l2", "every example scaled to length 1, after --transform"},
+}};
+
+/// Why a run ended.
+enum class Stopped { epochs, target, diverged, interrupted };
+inline constexpr std::array<Named<Stopped>, 4> kStoppeds{{
+    {Stopped::epochs, "epochs", "all epochs ran"},
+    {Stopped::target, "target", "the training loss reached --target-loss"},
+    {Stopped::diverged, "diverged", "the loss exploded or is not a number"},
+    {Stopped::interrupted, "interrupted", "stopped from outside"},
+}};
+
+template <class Table>
+constexpr auto name_of(const Table& table, decltype(table[0].value) value) -> std::string_view {
+  for (const auto& entry : table)
+    if (entry.value == value) return entry.name;
+  return "?";
+}
+
+template <class Table>
+constexpr auto from_name(const Table& table, std::string_view name) -> std::optional<std::remove_cvref_t<decltype(table[0].value)>> {
+  for (const auto& entry : table)
+    if (entry.name == name) return entry.value;
+  return std::nullopt;
+}
+
+/// "serial, hogwild, ..." for messages.
+template <class Table>
+std::string names_of(const Table& table) {
+  std::string names;
+  for (const auto& entry : table) names.append(names.empty() ? "" : ", ").append(entry.name);
+  return names;
+}
+
+}  // namespace sounder

@@ -1,0 +1,38 @@
+// Every default of a training run, in one place.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <sounder/modes.hpp>
+
+namespace sounder {
+
+/// How to train. Field names are the flags of the bench programs.
+struct Options {
+  Mode mode = Mode::hogwild;
+  int threads = 1;                            ///< workers; `serial` always has one
+  TeamName team = TeamName::threads;          ///< what runs the workers
+  PinName pin = PinName::automatic;
+  int epochs = 10;                            ///< visits of every example
+  double step = 0;                            ///< step size of the first epoch; 0: the model's default for the data
+  ScheduleName schedule = ScheduleName::exponential;
+  double decay = 0.85;                        ///< of the schedule
+  double l2 = 0;                              ///< weight of l2/2 ||w||^2 in the objective
+  RuleName rule = RuleName::sgd;
+  std::uint64_t seed = 1;                     ///< of the order of the examples and of the start values
+  std::optional<std::size_t> hot_rows;        ///< mode cached: most rows a worker keeps privately; unset: found from the data
+  std::optional<int> flush;                   ///< mode cached: own updates of a row between merges; unset: by the number of workers
+  std::optional<double> target_loss;          ///< stop when the training loss is at or below
+  const std::atomic<bool>* stop = nullptr;    ///< set from any thread or signal handler: the run ends within a few chunks
+
+  /// Throws Error naming the field (as a flag) and the mend.
+  void validate() const;
+
+  /// The step size of an epoch (0, 1, ...).
+  double step_at(int epoch, double default_step) const;
+};
+
+}  // namespace sounder

@@ -1,0 +1,35 @@
+// The parameters of one model: a layout in a memory.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <sounder/params/memory.hpp>
+#include <sounder/params/table.hpp>
+
+namespace sounder {
+
+/// All zero at first. Workers reach the cells through a View only; the accessors here are for the time
+/// before and after a round, when no worker runs.
+class Parameters {
+ public:
+  Parameters() = default;
+  explicit Parameters(Layout layout, MemoryKind kind = MemoryKind::heap);
+
+  const Layout& layout() const { return layout_; }
+  const Memory& memory() const { return memory_; }
+
+  /// The addresses of the tables; with `base`, those of a copy or a window that starts there.
+  Cells cells() const { return cells(memory_.data()); }
+  Cells cells(float* base) const;
+
+  /// The weights of one row (`width` floats), without its rule state.
+  std::span<float> row(std::size_t table, std::size_t row);
+  std::span<const float> row(std::size_t table, std::size_t row) const;
+
+ private:
+  Layout layout_;
+  Memory memory_;
+};
+
+}  // namespace sounder

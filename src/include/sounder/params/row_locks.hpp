@@ -1,0 +1,62 @@
+// Spin locks for rows, taken for a whole example in one order.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include <sounder/params/table.hpp>
+
+namespace sounder {
+
+/// One lock a row, up to kMostLocks a table; beyond, neighbouring rows share one.
+class RowLocks {
+ public:
+  static constexpr std::size_t kMostLocks = std::size_t{1} << 20;
+
+  explicit RowLocks(const Layout& layout);
+
+  /// The locks that one step needs. Collect the rows, acquire, step, release.
+  class Held {
+   public:
+    explicit Held(RowLocks& locks) : locks_(locks) { wanted_.reserve(256); }
+
+    void want(int table, std::uint32_t row) { wanted_.push_back(locks_.lock_of(table, row)); }
+
+    /// Takes the locks in ascending order, each once, so that no two workers can wait for each other.
+    void acquire() {
+      if (!std::is_sorted(wanted_.begin(), wanted_.end())) std::sort(wanted_.begin(), wanted_.end());
+      wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
+      for (const std::uint32_t lock : wanted_) locks_.acquire(lock);
+    }
+    void release() {
+      for (const std::uint32_t lock : wanted_) locks_.locks_[lock].store(0, std::memory_order_release);
+      wanted_.clear();
+    }
+
+   private:
+    RowLocks& locks_;
+    std::vector<std::uint32_t> wanted_;
+  };
+
+ private:
+  std::uint32_t lock_of(int table, std::uint32_t row) const { return first_[table] + (row >> shift_[table]); }
+
+  void acquire(std::uint32_t lock) {
+    int spins = 0;
+    while (locks_[lock].exchange(1, std::memory_order_acquire) != 0)
+      while (locks_[lock].load(std::memory_order_relaxed) != 0)
+        if (++spins % 256 == 0) std::this_thread::yield();  // the holder may be waiting for this core
+  }
+
+  // Written by: the worker that takes or frees a lock. Read by: workers that wait for it. Order: acquire on taking,
+  // release on freeing, so that all that was written under the lock is seen by its next holder.
+  std::vector<std::atomic<std::uint32_t>> locks_;
+  std::uint32_t first_[kMaxTables] = {};
+  int shift_[kMaxTables] = {};
+};
+
+}  // namespace sounder

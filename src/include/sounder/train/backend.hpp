@@ -1,0 +1,40 @@
+// Who runs a round on which workers.
+#pragma once
+
+#include <memory>
+
+#include <sounder/data/dataset.hpp>
+#include <sounder/kernel.hpp>
+#include <sounder/options.hpp>
+#include <sounder/params/parameters.hpp>
+#include <sounder/train/chunk_queue.hpp>
+#include <sounder/train/team.hpp>
+
+namespace sounder {
+
+/// The local work between two exchanges.
+struct Round {
+  int epoch = 0;       ///< 0, 1, ...
+  int index = 0;       ///< of the round in the whole run
+  float rate = 0;      ///< step size
+};
+
+/// Runs rounds. Holds its team and what its mode keeps across rounds. Called by one thread.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual Team& team() = 0;
+  /// Which memory the parameters must lie in.
+  virtual MemoryKind memory() const { return MemoryKind::heap; }
+  /// Once before the first round of a run. All three outlive the run.
+  virtual void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) = 0;
+  /// Steps on every chunk that its workers pull, until the queue is empty; when it returns, the parameters hold
+  /// all of the round's updates and no worker runs. What changed the parameters between rounds is seen.
+  virtual void run(const Round& round, ChunkQueue& queue) = 0;
+};
+
+/// One thread, the calling one: the oracle of all tests.
+std::unique_ptr<Backend> make_serial_backend();
+
+}  // namespace sounder

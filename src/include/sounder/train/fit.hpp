@@ -1,0 +1,47 @@
+// fit: the whole of training, for any model, mode and exchange.
+#pragma once
+
+#include <string>
+
+#include <sounder/data/dataset.hpp>
+#include <sounder/kernel.hpp>
+#include <sounder/options.hpp>
+#include <sounder/params/model_file.hpp>
+#include <sounder/train/backend.hpp>
+#include <sounder/train/curve.hpp>
+#include <sounder/train/exchange.hpp>
+#include <sounder/train/observer.hpp>
+
+namespace sounder {
+
+/// What to train on, and what else to know.
+struct Problem {
+  const Kernel& kernel;
+  const Dataset& train;
+  const Dataset* test = nullptr;         ///< evaluated at every point
+  const SavedModel* start = nullptr;     ///< parameters to go on from; else the model's start values
+};
+
+struct Result {
+  Parameters parameters;
+  Curve curve;
+  Stopped stopped = Stopped::epochs;
+  double seconds = 0;                       ///< training clock
+  std::optional<double> target_seconds;     ///< when the training loss reached Options::target_loss
+  std::string digest;                       ///< of the weights: XXH64, original order, 16 hexadecimal digits
+  std::string advice;                       ///< why it stopped and what to do, if it diverged
+};
+
+/// Trains for Options::epochs epochs on the workers of `backend`. Never prints. Throws Error on options that
+/// cannot be used and rethrows the first exception of a worker; a run that diverges is a Result.
+Result fit(const Problem& problem, const Options& options, Backend& backend, Exchange& exchange, Observer& observer);
+Result fit(const Problem& problem, const Options& options, Backend& backend);
+
+/// Trains a model of your own, or a built-in struct: the ten-line form.
+template <Model M>
+Result fit(const M& model, const Dataset& train, const Options& options, Backend& backend) {
+  const Kernel kernel = make_kernel(model, train, "model");
+  return fit(Problem{.kernel = kernel, .train = train}, options, backend);
+}
+
+}  // namespace sounder

@@ -1,0 +1,22 @@
+// Watching a run from outside.
+#pragma once
+
+#include <sounder/train/chunk_queue.hpp>
+#include <sounder/train/curve.hpp>
+
+namespace sounder {
+
+/// Called by the thread that called fit. The default watches nothing.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// An epoch begins; `queue.taken()` may be asked, from any thread, until the next point.
+  virtual void on_epoch(int epoch, const ChunkQueue& queue) {
+    static_cast<void>(epoch);
+    static_cast<void>(queue);
+  }
+  /// An epoch has been evaluated. Returning false ends the run (Stopped::interrupted).
+  virtual bool on_point(const Point&) { return true; }
+};
+
+}  // namespace sounder

@@ -1,0 +1,17 @@
+#include <sounder/kernel.hpp>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
+namespace sounder {
+
+StepFunction Kernel::step_of(AccessKind access) const {
+  const StepFunction function = step[static_cast<std::size_t>(access)];
+  if (!function)
+    throw Error(fmt::format("model {} cannot run with access {}: give it a touches(example, f)", name,
+                            name_of(kAccessKinds, access)));
+  return function;
+}
+
+}  // namespace sounder

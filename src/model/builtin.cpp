@@ -1,0 +1,35 @@
+#include <sounder/model/builtin.hpp>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
+#include "model/families.hpp"
+
+namespace sounder {
+
+Format format_of(ModelName model) {
+  switch (model) {
+    case ModelName::logistic:
+    case ModelName::svm: return Format::classification;
+    case ModelName::mf: return Format::ratings;
+  }
+  return Format::classification;
+}
+
+Kernel builtin_kernel(const ModelOptions& options, const Dataset& data) {
+  const auto l2 = static_cast<float>(options.l2);
+  const bool wants_ratings = format_of(options.model) == Format::ratings;
+  if (wants_ratings != (data.spaces() == 2))
+    throw Error(fmt::format("--model {} needs {}, but {} holds {}", name_of(kModels, options.model),
+                            wants_ratings ? "ratings" : "labelled examples", data.name(),
+                            wants_ratings ? "labelled examples" : "ratings"));
+  switch (options.model) {
+    case ModelName::logistic: return families::logistic(data, l2);
+    case ModelName::svm: return families::svm(data, l2);
+    case ModelName::mf: return families::mf(data, l2, options.factors);
+  }
+  throw Error("unknown model");
+}
+
+}  // namespace sounder

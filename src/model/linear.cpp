@@ -1,0 +1,30 @@
+#include <sounder/model/linear.hpp>
+
+namespace sounder::linear {
+
+Layout layout(const Dataset& data) { return Layout{{.rows = data.features(), .width = 1, .space = 0}, {.rows = 1}}; }
+
+double penalty(const Parameters& parameters, float l2) {
+  if (l2 == 0) return 0;
+  double squares = 0;
+  for (std::size_t row = 0; row < parameters.layout().shape(0).rows; ++row) {
+    const double w = static_cast<double>(parameters.row(0, row)[0]);
+    squares += w * w;
+  }
+  return static_cast<double>(l2) / 2 * squares;
+}
+
+double mean_squared_length(const Dataset& data) {
+  const Examples examples = data.examples();
+  double squares = 0;
+  for (std::size_t i = 0; i < examples.count; ++i) {
+    const Example x = examples[i];
+    if (!x.values)
+      squares += x.size;
+    else
+      for (std::uint32_t j = 0; j < x.size; ++j) squares += static_cast<double>(x.values[j]) * static_cast<double>(x.values[j]);
+  }
+  return squares > 0 ? squares / static_cast<double>(examples.count) : 1;
+}
+
+}  // namespace sounder::linear

@@ -1,0 +1,9 @@
+#include <sounder/model/logistic.hpp>
+
+#include "model/families.hpp"
+
+namespace sounder::families {
+
+Kernel logistic(const Dataset& data, float l2) { return make_kernel(Logistic(data, l2), data, "logistic"); }
+
+}  // namespace sounder::families

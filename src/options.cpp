@@ -1,0 +1,39 @@
+#include <sounder/options.hpp>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
+namespace sounder {
+namespace {
+
+void require(bool good, const char* flag, double value, const char* mend) {
+  if (!good) throw Error(fmt::format("{} {:g} cannot be used: {}", flag, value, mend));
+}
+
+}  // namespace
+
+void Options::validate() const {
+  require(threads >= 1 && threads <= 4096, "--threads", threads, "give 1 to 4096");
+  require(epochs >= 0, "--epochs", epochs, "give 0 (only evaluate) or more");
+  require(std::isfinite(step) && step >= 0, "--step", step, "give a positive number, or leave it out");
+  require(std::isfinite(decay) && decay > 0, "--decay", decay, "give a positive number");
+  require(schedule != ScheduleName::exponential || decay <= 1, "--decay", decay, "give at most 1 with --schedule exponential");
+  require(std::isfinite(l2) && l2 >= 0, "--l2", l2, "give 0 or more");
+  require(!flush || (*flush >= 1 && *flush <= 4096), "--flush", flush.value_or(0), "give 1 to 4096 updates");
+  require(!target_loss || std::isfinite(*target_loss), "--target-loss", target_loss.value_or(0), "give a finite number");
+}
+
+double Options::step_at(int epoch, double default_step) const {
+  const double first = step > 0 ? step : default_step;
+  switch (schedule) {
+    case ScheduleName::constant: return first;
+    case ScheduleName::exponential: return first * std::pow(decay, epoch);
+    case ScheduleName::inverse: return first / (1 + decay * epoch);
+  }
+  return first;
+}
+
+}  // namespace sounder

@@ -1,0 +1,56 @@
+#include "params/atomic_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <sounder/error.hpp>
+
+namespace sounder {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& path) {
+  throw Error(fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+}
+
+/// Writes, syncs and closes; on failure closes and reports false with errno set.
+bool write_all(int file, std::string_view content, bool sync) {
+  bool good = true;
+  while (good && !content.empty()) {
+    const ssize_t written = write(file, content.data(), content.size());
+    if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
+    good = written >= 0 || errno == EINTR;
+  }
+  if (good && sync) good = fsync(file) == 0;
+  const int reason = errno;
+  if (close(file) != 0 && good) return false;
+  errno = reason;
+  return good;
+}
+
+}  // namespace
+
+void write_atomically(const std::string& path, std::string_view content) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  // A device or a pipe is written in place (never replaced); a link's target is replaced, not the link.
+  const bool in_place = fs::exists(path, ignored) && !fs::is_regular_file(path, ignored);
+  const std::string target = fs::is_symlink(path, ignored) ? fs::weakly_canonical(path, ignored).string() : path;
+  const std::string name = in_place ? path : fmt::format("{}.{}.tmp", target, getpid());
+  const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (in_place ? 0 : O_TRUNC), 0644);
+  if (file < 0) fail(path);
+  if (!write_all(file, content, !in_place) || (!in_place && std::rename(name.c_str(), target.c_str()) != 0)) {
+    const int reason = errno;
+    if (!in_place) unlink(name.c_str());
+    errno = reason;
+    fail(path);
+  }
+}
+
+}  // namespace sounder

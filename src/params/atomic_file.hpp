@@ -1,0 +1,13 @@
+// Files that are never seen half written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sounder {
+
+/// Writes `content` to a temporary file beside `path`, syncs it, and renames it to `path`. Throws Error naming
+/// the path and the reason; `path` then still holds what it held.
+void write_atomically(const std::string& path, std::string_view content);
+
+}  // namespace sounder

@@ -1,0 +1,58 @@
+#include <sounder/train/chunk_queue.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+#include <sounder/data/random.hpp>
+
+namespace sounder {
+namespace {
+
+constexpr std::size_t kShare = 8;  ///< a take is at most 1/kShare of a worker's fair part of what is left
+
+}  // namespace
+
+ChunkQueue::ChunkQueue(std::size_t examples, std::size_t examples_per_chunk, const std::atomic<bool>* stop)
+    : examples_(examples),
+      per_chunk_(examples_per_chunk),
+      order_((examples + examples_per_chunk - 1) / examples_per_chunk),
+      stop_(stop) {
+  std::iota(order_.begin(), order_.end(), 0u);
+}
+
+void ChunkQueue::permute(std::uint64_t seed, std::uint64_t epoch) {
+  Random random(seed, epoch);
+  std::iota(order_.begin(), order_.end(), 0u);
+  for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+}
+
+void ChunkQueue::open(std::size_t first, std::size_t last, int workers) {
+  first_ = first;
+  last_ = last;
+  workers_ = static_cast<std::size_t>(workers);
+  next_.store(first, std::memory_order_relaxed);
+}
+
+bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
+  if (stop_ && stop_->load(std::memory_order_relaxed)) return false;
+  std::size_t next = next_.load(std::memory_order_relaxed);
+  do {
+    if (next >= last_) return false;
+    first = next;
+    last = next + std::max<std::size_t>(1, (last_ - next) / (kShare * workers_));
+  } while (!next_.compare_exchange_weak(next, last, std::memory_order_relaxed));
+  return true;
+}
+
+std::size_t ChunkQueue::taken() const {
+  const std::size_t chunks = std::min(next_.load(std::memory_order_relaxed), last_) - first_;
+  return std::min(chunks * per_chunk_, examples_);
+}
+
+std::size_t chunk_size(std::size_t examples, std::size_t nonzeros) {
+  constexpr std::size_t kNonzeros = 2048, kLeast = 128, kMost = 1024;
+  const std::size_t each = examples ? nonzeros / examples + 1 : 1;
+  return std::clamp(kNonzeros / each / 16 * 16, kLeast, kMost);
+}
+
+}  // namespace sounder

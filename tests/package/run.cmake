@@ -1,0 +1,38 @@
+# Installs the build into WORK/prefix, builds the README's first C++ sample against it, runs it, and asks for a component
+# that does not exist. Called as: cmake -D SOURCE= -D BUILD= -D WORK= -D COMPILER= -P run.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "failed (${status}): ${ARGN}")
+  endif()
+endfunction()
+
+# A fresh prefix and a fresh consumer every time: no header of yesterday may help.
+file(REMOVE_RECURSE "${WORK}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix")
+
+set(sample "int main() {}\n")
+if(EXISTS "${SOURCE}/README.md")
+  file(READ "${SOURCE}/README.md" readme)
+  string(FIND "${readme}" "```cpp\n" begin)
+  if(begin EQUAL -1)
+    message(FATAL_ERROR "README.md has no ```cpp block to compile")
+  endif()
+  math(EXPR begin "${begin} + 7")
+  string(SUBSTRING "${readme}" ${begin} -1 sample)
+  string(FIND "${sample}" "```" end)
+  string(SUBSTRING "${sample}" 0 ${end} sample)
+endif()
+file(WRITE "${WORK}/build/main.cpp" "${sample}")
+
+set(configure "${CMAKE_COMMAND}" -S "${SOURCE}/tests/package" -G Ninja
+  -D "CMAKE_PREFIX_PATH=${WORK}/prefix" -D "CMAKE_CXX_COMPILER=${COMPILER}" -D CMAKE_BUILD_TYPE=Release)
+run(${configure} -B "${WORK}/build")
+run("${CMAKE_COMMAND}" --build "${WORK}/build")
+run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/build/consumer")
+
+execute_process(COMMAND ${configure} -B "${WORK}/absent" -D "COMPONENTS=core;teleport"
+  RESULT_VARIABLE status ERROR_VARIABLE message OUTPUT_QUIET)
+if(status EQUAL 0 OR NOT message MATCHES "no[ \n]+component[ \n]+'teleport'")
+  message(FATAL_ERROR "asking for an absent component must fail and say so, not: ${message}")
+endif()
