@@ -63,7 +63,7 @@ Json options_of(const Settings& s) {
           {"step", o.step > 0 ? Json(o.step) : Json(nullptr)},
           {"schedule", name_of(kSchedules, o.schedule)},
           {"decay", o.decay},
-          {"l2", o.l2},
+          {"l2", s.model.l2},
           {"rule", name_of(kRules, o.rule)},
           {"seed", o.seed},
           {"hot_rows", or_null(o.hot_rows)},

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <sounder/data/generate.hpp>
 #include <sounder/error.hpp>
 #include <sounder/shm/topology.hpp>
 
@@ -94,6 +95,7 @@ std::vector<Mode> modes_of(const std::string& list) {
 std::string data_help() {
   std::string help = "training set: a file (libsvm text, or ratings for mf; gz and xz too), builtin:NAME or synthetic:NAME,key=value";
   for (const Builtin& set : builtins()) help += fmt::format("\n  builtin:{:<14} {}", set.name, set.help);
+  for (const Synthetic& set : synthetics()) help += fmt::format("\n  synthetic:{:<12} {}", set.name, set.help);
   return help;
 }
 
@@ -126,7 +128,7 @@ void declare(CLI::App& app, Settings& s) {
   });
   line.name("--schedule", kSchedules, o.schedule, fmt::format("step size over the epochs (default {})", name_of(kSchedules, o.schedule)));
   line.number<double>("--decay", o.decay, fmt::format("of the schedule (default {})", o.decay));
-  line.number<double>("--l2", o.l2, "weight of l2/2 |w|^2 in the objective (default 0)");
+  line.number<double>("--l2", s.model.l2, "weight of l2/2 |w|^2 in the objective (default 0)");
   line.name("--rule", kRules, o.rule, "how a gradient moves a weight");
   line.number<std::uint64_t>("--seed", o.seed, "of the order of the examples and the start values (default 1)");
   line.number<std::size_t>("--hot-rows", o.hot_rows, "mode cached: most rows that a worker keeps privately (default: from the data)");
@@ -189,6 +191,7 @@ std::vector<PlannedRun> plan_of(const Settings& settings) {
 std::optional<Settings> parse(int argc, const char* const* argv) {
   CLI::App app("Trains a model by stochastic gradient descent on the cores of this machine, under any discipline.", "bench_shm");
   app.get_formatter()->column_width(26);
+  app.option_defaults()->take_last();  // so that a flag behind a script's own overrides it
   Settings settings;
   declare(app, settings);
   try {
@@ -204,7 +207,6 @@ std::optional<Settings> parse(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     throw Error(error.what());
   }
-  settings.model.l2 = settings.options.l2;
   settings.load.format = format_of(settings.model.model);
   check(settings);
   plan_of(settings);

@@ -50,6 +50,12 @@ class Run:
         return self.head.get("data") or {}
 
     @property
+    def data_name(self):
+        """`spam` for builtin:spam,part=train; the name of a file without its folders."""
+        name = str(self.data.get("name", "?")).removesuffix(",part=train")
+        return name.removeprefix("builtin:") if ":" in name else pathlib.Path(name).name
+
+    @property
     def label(self):
         ranks = self.head.get("ranks") or 1
         return f"{self.mode} \N{MULTIPLICATION SIGN} {self.threads}" + (f", {ranks} ranks" if ranks > 1 else "")
@@ -77,6 +83,8 @@ def read(path):
             if kind == "run":
                 runs[run] = Run(record)
             elif kind == "point":
+                for field in ("epoch", "seconds", "train_loss", "test_loss"):
+                    float(record.get(field) or 0)
                 runs[run].points.append(record)
             elif kind == "summary":
                 runs[run].summary = record
@@ -101,25 +109,42 @@ def numbers(values, digits):
     return ["-" if value is None else f"{value:,.{decimals}f}" for value in values]
 
 
-def summaries(runs, *fields):
-    """The columns of these summary fields, as text."""
-    digits = {"seconds": 3, "examples_per_second": 3}
-    return [numbers([run.summary.get(field) for run in runs], digits.get(field, 4)) for field in fields]
+def unit(runs):
+    """(name, how many to a second) of a unit of time in which these runs are readable numbers."""
+    longest = max((run.summary.get("seconds") or max(finite(run.column("seconds")), default=0) for run in runs), default=0)
+    return ("seconds", 1) if longest >= 1 else ("ms", 1000)
+
+
+def times(runs, factor):
+    """The seconds of training, times `factor`, as text."""
+    seconds = [run.summary.get("seconds") for run in runs]
+    return numbers([None if value is None else value * factor for value in seconds], 2 if factor > 1 else 3)
+
+
+def losses(runs, field):
+    return numbers([run.summary.get(field) for run in runs], 4)
+
+
+def metric(run):
+    found = run.summary.get("test_metric") or {}
+    return "-" if found.get("value") is None else f"{found['name']} {found['value']:.4f}"
 
 
 def table(runs):
     """One aligned line per run, as text."""
-    metrics = [run.summary.get("test_metric") or {} for run in runs]
     columns = [
-        ["data", *(run.data.get("name", "?") for run in runs)],
+        ["data", *(run.data_name for run in runs)],
         ["model", *(run.head.get("model", "?") for run in runs)],
         ["mode", *(run.mode for run in runs)],
         ["threads", *(str(run.threads) for run in runs)],
     ]
-    fields = ("seconds", "examples_per_second", "train_loss", "test_loss")
-    columns += [[field.replace("_per_second", "/s").replace("_", " "), *cells] for field, cells in zip(fields, summaries(runs, *fields))]
+    name, factor = unit(runs)
     columns += [
-        ["metric", *("-" if metric.get("value") is None else f"{metric['name']} {metric['value']:.4f}" for metric in metrics)],
+        [name, *times(runs, factor)],
+        ["examples/s", *numbers([run.summary.get("examples_per_second") for run in runs], 3)],
+        ["train loss", *losses(runs, "train_loss")],
+        ["test loss", *losses(runs, "test_loss")],
+        ["metric", *map(metric, runs)],
         ["stopped", *(run.summary.get("stopped") or "-" for run in runs)],
     ]
     widths = [max(map(len, column)) for column in columns]
@@ -152,10 +177,11 @@ def finite(values):
     return [value for value in values if value == value]
 
 
-def draw_curves(axes, runs, x):
+def draw_curves(axes, runs, x, factor):
     """Train loss solid, test loss dashed, a marker where a run ended, a cross where it diverged."""
     for run, (colour, marker) in zip(runs, styles(runs)):
-        xs, train, test = run.column(x), run.column("train_loss"), run.column("test_loss")
+        xs = [value * factor for value in run.column(x)]
+        train, test = run.column("train_loss"), run.column("test_loss")
         if finite(test):
             axes.plot(xs, test, color=colour, linewidth=1.0, dashes=(3.5, 2), alpha=0.75)
         axes.plot(xs, train, color=colour, linewidth=1.9, solid_capstyle="round")
@@ -167,44 +193,47 @@ def draw_curves(axes, runs, x):
 
 def scale(axes, runs, x):
     """Logarithmic where values span much, else linear from 0 seconds or epochs; plain numbers on the ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+    values = [value for run in runs for name in ("train_loss", "test_loss") for value in finite(run.column(name))]
+    if min(values) > 0 and max(values) > 3 * min(values):
+        logarithmic(axes.yaxis, max(values) / min(values))
 
-    def plain(value, _):
-        return f"{value:,.10g}"
-
-    losses = [value for run in runs for name in ("train_loss", "test_loss") for value in finite(run.column(name))]
-    if losses and min(losses) > 0 and max(losses) > 3 * min(losses):
-        axes.set_yscale("log")
-        decades = max(losses) / min(losses) > 200
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades else (1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FuncFormatter(plain))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-
-    ends = [max(finite(run.column(x)), default=0) for run in runs]
-    ends = [end for end in ends if end > 0]
+    factor = unit(runs)[1] if x == "seconds" else 1
+    xs = [[value * factor for value in finite(run.column(x))] for run in runs]
+    ends = [max(column) for column in xs if column and max(column) > 0]
     if x == "seconds" and ends and max(ends) > 6 * min(ends):
-        axes.set_xscale("log", nonpositive="mask")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(plain))
+        logarithmic(axes.xaxis, max(ends) / min(value for column in xs for value in column if value > 0))
     else:
+        from matplotlib.ticker import MaxNLocator
+
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=x == "epoch"))
 
 
+def logarithmic(axis, span):
+    """Ticks at 1, 2, 5 if `span`, greatest by least, leaves room for them, else at powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log", nonpositive="mask")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if span < 300 else (1.0,), numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=99))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def draw_key(axes, runs):
-    """The legend as a table: line, mode x threads, training seconds, final losses. The fastest time stands out."""
+    """The legend as a table: line, mode x threads, time of training, final losses. The shortest time stands out."""
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    columns = [(0.58, "seconds"), (0.80, "train"), (1.0, "test")]
+    name, factor = unit(runs)
+    columns = [(0.60, name), (0.81, "train"), (1.0, "test")]
     pitch = min(0.092, 0.9 / (len(runs) + 1))
     small = dict(fontsize=8.5, va="center")
     axes.text(0.13, 1 - pitch / 2, "mode \N{MULTIPLICATION SIGN} threads", color=FAINT, **small)
-    for right, name in columns:
-        axes.text(right, 1 - pitch / 2, name, color=FAINT, ha="right", **small)
+    for right, heading in columns:
+        axes.text(right, 1 - pitch / 2, heading, color=FAINT, ha="right", **small)
     seconds = [run.summary.get("seconds") for run in runs if run.summary.get("stopped") != "diverged"]
     fastest = min(filter(None, seconds), default=None)
-    cells = list(zip(*summaries(runs, "seconds", "train_loss", "test_loss")))
+    cells = list(zip(times(runs, factor), losses(runs, "train_loss"), losses(runs, "test_loss")))
     for i, (run, (colour, marker)) in enumerate(zip(runs, styles(runs))):
         y = 1 - (i + 1.5) * pitch
         axes.plot([0, 0.09], [y, y], color=colour, linewidth=2.2, solid_capstyle="round")
@@ -213,8 +242,8 @@ def draw_key(axes, runs):
         if run.summary.get("stopped") == "diverged":
             axes.text(columns[-1][0], y, "diverged", color=INK, ha="right", style="italic", **small)
             continue
-        for (right, name), value in zip(columns, cells[i]):
-            bold = name == "seconds" and run.summary.get("seconds") == fastest
+        for (right, heading), value in zip(columns, cells[i]):
+            bold = heading == name and run.summary.get("seconds") == fastest
             axes.text(right, y, value, color=INK, ha="right", weight="bold" if bold else "normal", **small)
 
 
@@ -222,7 +251,7 @@ def caption(run):
     """What was trained on, in words."""
     data = run.data
     size = [f"{data[key]:,} {key}" for key in ("examples", "features") if isinstance(data.get(key), int)]
-    return f"{data.get('name', '?')}, {run.head.get('model', '?')}", ", ".join(size)
+    return f"{run.data_name}, {run.head.get('model', '?')}", ", ".join(size)
 
 
 def machine(run):
@@ -261,13 +290,15 @@ def curves(runs, title=""):
                                        width_ratios=(1, 1, 0.78), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.16, wspace=0.03)
         for (by_seconds, by_epochs, key), group in zip(grid, groups.values()):
-            name, size = caption(group[0])
-            for axes, x, label in ((by_seconds, "seconds", "seconds of training"), (by_epochs, "epoch", "epochs")):
-                draw_curves(axes, group, x)
+            what, size = caption(group[0])
+            name, factor = unit(group)
+            panels = ((by_seconds, "seconds", f"training time ({name})", factor), (by_epochs, "epoch", "epochs", 1))
+            for axes, x, label, scaled in panels:
+                draw_curves(axes, group, x, scaled)
                 scale(axes, group, x)
                 axes.set_xlabel(label)
             by_seconds.set_ylabel("loss")
-            by_seconds.set_title(name, loc="left", weight="bold", fontsize=12, pad=12)
+            by_seconds.set_title(what, loc="left", weight="bold", fontsize=12, pad=12)
             by_epochs.set_title(size, loc="left", color=FAINT, fontsize=10, pad=12)
             if any(finite(run.column("test_loss")) for run in group):
                 key.set_title("solid: train, dashed: test", loc="left", color=FAINT, fontsize=10, pad=12)

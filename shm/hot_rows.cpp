@@ -10,7 +10,6 @@ namespace sounder::shm {
 namespace {
 
 constexpr std::size_t kSample = 100'000;  ///< examples enough to rank rows that are hot
-constexpr double kLeastUpdates = 4;       ///< in the longest period, or the row is cold
 
 /// In which share of the examples each row of each table is touched, from a sample: the examples are shuffled,
 /// so the first ones are as good as any.
@@ -47,18 +46,22 @@ HotRows::HotRows(const Kernel& kernel, const Dataset& data, const HotRowsOptions
     const auto& shares = frequencies[t];
     const std::size_t stride = kernel.layout.stride(t), rows = shares.size();
 
-    std::size_t hot = 0;  // rows up to the last hot one
-    for (std::size_t row = 0; row < std::min(rows, options.most_rows); ++row)
-      if (shares[row] * options.longest_period >= kLeastUpdates) hot = row + 1;
-    const std::size_t floats = (hot * stride + kPageFloats - 1) / kPageFloats * kPageFloats;
-    head_floats.push_back(floats);
-
-    for (std::size_t at = 0; at < floats; at += kBlockFloats) {
-      double hottest = 0;
-      for (std::size_t row = at / stride; row < rows && row * stride < at + kBlockFloats; ++row)
+    std::vector<Block> head;
+    std::size_t hot = 0;  // blocks up to the last hot one
+    for (std::size_t at = 0; at < std::min(rows, options.most_rows) * stride; at += kBlockFloats) {
+      double touches = 0, hottest = 0;
+      for (std::size_t row = at / stride; row < rows && row * stride < at + kBlockFloats; ++row) {
+        touches += shares[row];
         hottest = std::max(hottest, shares[row]);
-      blocks.push_back({kernel.layout.offset(t) + at, doublings_of(hottest, options)});
+      }
+      head.push_back({kernel.layout.offset(t) + at, doublings_of(hottest, options)});
+      if (touches >= options.least_touches) hot = head.size();
     }
+    const std::size_t floats = (hot * kBlockFloats + kPageFloats - 1) / kPageFloats * kPageFloats;
+    head_floats.push_back(floats);
+    for (std::size_t at = 0; at < floats; at += kBlockFloats)  // the last page may reach behind the hot rows
+      blocks.push_back(at / kBlockFloats < head.size() ? head[at / kBlockFloats]
+                                                       : Block{kernel.layout.offset(t) + at, doublings_of(0, options)});
   }
   std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.doublings < b.doublings; });
   const int most = blocks.empty() ? 0 : blocks.back().doublings;

@@ -21,7 +21,6 @@ void Options::validate() const {
   require(std::isfinite(step) && step >= 0, "--step", step, "give a positive number, or leave it out");
   require(std::isfinite(decay) && decay > 0, "--decay", decay, "give a positive number");
   require(schedule != ScheduleName::exponential || decay <= 1, "--decay", decay, "give at most 1 with --schedule exponential");
-  require(std::isfinite(l2) && l2 >= 0, "--l2", l2, "give 0 or more");
   require(!flush || (*flush >= 1 && *flush <= 4096), "--flush", flush.value_or(0), "give 1 to 4096 updates");
   require(!target_loss || std::isfinite(*target_loss), "--target-loss", target_loss.value_or(0), "give a finite number");
 }

@@ -93,7 +93,8 @@ Columns arrange(const Columns& columns, std::span<const Numbering> numberings, s
         if (valued) std::copy_n(columns.values.data() + begin, size, result.values.data() + out);
       } else if (columns.spaces > 1) {
         for (std::size_t space = 0; space < size; ++space)
-          result.ids[out + space] = std::min(numberings[space].row_of(columns.ids[begin + space]), numberings[space].size());
+          result.ids[out + space] =
+              std::min(numberings[space].row_of(columns.ids[begin + space]), numberings[space].size());
       } else {
         write_ascending({columns.ids.data() + begin, size}, valued ? columns.values.data() + begin : nullptr,
                         numberings[0], result.ids.data() + out, valued ? result.values.data() + out : nullptr, scratch);

@@ -24,9 +24,11 @@ struct Shipped {
 constexpr Shipped kShipped[] = {
     {{"spam", Format::classification,
       "6,046 e-mails, spam +1 or not -1: counts of 14,576 words (use --transform log1p --normalize l2)"},
-     "spam.svm.xz", 5},
+     "spam.svm.xz",
+     5},
     {{"ratings", Format::ratings, "73,421 ratings 1 to 5 of 1,128 lecturers by 2,972 students of ETH Zurich"},
-     "ratings.tsv.xz", 10},
+     "ratings.tsv.xz",
+     10},
 };
 
 std::string find(std::string_view file) {

@@ -27,7 +27,8 @@ void check(const Columns& columns) {
   const std::size_t count = columns.examples(), nonzeros = columns.nonzeros();
   require(count > 0, "there are no examples; give at least one");
   require(count < Numbering::kAbsent, "there are 2^32 - 1 examples or more; split the set");
-  require(columns.offsets.empty() || columns.offsets.size() == count + 1, "`offsets` needs one entry an example and one");
+  require(columns.offsets.empty() || columns.offsets.size() == count + 1,
+          "`offsets` needs one entry an example and one");
   require(columns.values.empty() || columns.values.size() == nonzeros, "`values` needs one entry a nonzero, or none");
   require(columns.ids.size() == nonzeros || (columns.ids.empty() && columns.offsets.empty() && columns.spaces == 1),
           "`ids` needs one entry a nonzero; only dense examples of constant width have none");
@@ -81,8 +82,8 @@ Dataset Dataset::train(Columns columns, std::uint64_t seed, const std::vector<st
         for (std::uint32_t space = 0; space < columns.spaces; ++space) {
           const auto wanted = space < extra.size() ? std::span(extra[space]) : std::span<const std::uint32_t>();
           const auto column = columns.spaces > 1 ? ids_of_space(columns, space) : std::vector<std::uint32_t>();
-          (*numberings)[space] = Numbering::by_frequency(columns.spaces > 1 ? column : columns.ids, wanted,
-                                                         &(*frequencies)[space]);
+          (*numberings)[space] =
+              Numbering::by_frequency(columns.spaces > 1 ? column : columns.ids, wanted, &(*frequencies)[space]);
         }
       });
   result.columns_ = arrange(columns, *numberings, result.positions_);
@@ -98,7 +99,8 @@ Dataset Dataset::test(Columns columns, const Dataset& train) {
   check(columns);
   const auto require = [&](bool holds, const char* what) {
     if (!holds)
-      throw Error(fmt::format("{}: {} {}; give a test set made like the training set", columns.name, what, train.name()));
+      throw Error(
+          fmt::format("{}: {} {}; give a test set made like the training set", columns.name, what, train.name()));
   };
   require(columns.spaces == train.spaces(), "holds ratings where the training set does not, or the reverse:");
   require(is_dense(columns) == train.dense(), "is dense where the training set is not, or the reverse:");

@@ -26,8 +26,8 @@ float label_of(double score, double noise, Random& random) {
   return (score > 0) != flipped ? 1.f : -1.f;
 }
 
-/// The expected share of the examples that hold a word of this rate, over the lengths of texts: 1 - E[exp(-rate * length)],
-/// by eight equally likely lengths.
+/// The expected share of the examples that hold a word of this rate, over the lengths of texts: 1 - E[exp(-rate *
+/// length)], by eight equally likely lengths.
 double share_of_examples(double rate) {
   static const std::array<double, 8> lengths = [] {
     std::array<double, 8> result{-1.534, -0.887, -0.489, -0.157, 0.157, 0.489, 0.887, 1.534};  // normal quantiles
@@ -61,9 +61,10 @@ Language make_language(const Settings& settings) {
   const std::uint32_t features = settings.count("features");
   const double hottest = settings["hottest"], nonzeros = settings["nonzeros"];
   if (nonzeros <= hottest || nonzeros >= hottest * features)
-    throw Error(fmt::format("synthetic:{}: nonzeros={} cannot be met with features={} and hottest={}; give fewer nonzeros "
-                            "or more features",
-                            settings.name(), nonzeros, features, hottest));
+    throw Error(
+        fmt::format("synthetic:{}: nonzeros={} cannot be met with features={} and hottest={}; give fewer nonzeros "
+                    "or more features",
+                    settings.name(), nonzeros, features, hottest));
   Language language{Zipf(features, settings["exponent"], rate_for(hottest), nonzeros, share_of_examples),
                     random_ids(settings, features, 0), std::vector<float>(features), std::vector<float>(features)};
   const bool weighted = settings.name() == "rcv1";
@@ -90,7 +91,8 @@ void add_text(Piece& piece, const Language& language, const Settings& settings, 
               std::vector<std::uint32_t>& drawn) {
   Random random = settings.random(Kind::example, example);
   const double length = std::exp(kLengthSpread * random.normal() - kLengthSpread * kLengthSpread / 2);
-  drawn.resize(std::max<std::size_t>(1, static_cast<std::size_t>(language.law.total_rate() * length + random.uniform())));
+  drawn.resize(
+      std::max<std::size_t>(1, static_cast<std::size_t>(language.law.total_rate() * length + random.uniform())));
   for (std::uint32_t& id : drawn) id = language.ids[language.law.draw(random)];
   std::sort(drawn.begin(), drawn.end());
 

@@ -18,12 +18,15 @@ namespace {
 using Kind = Settings::Kind;
 
 constexpr double kMean = 3.6, kBiasSpread = 0.4, kFactorSpread = 0.8;  // about those of the Netflix prize
-constexpr double kHottestUser = 20;                                    // ratings of the busiest user, in mean users
+constexpr double kBusiestUser = 20;                                    // in ratings of the mean user
 
 /// Where the ratings of each user start: shares by the same law as items, rounded so that they add up to `examples`.
 std::vector<std::size_t> starts_of_users(const Settings& settings) {
   const std::uint32_t users = settings.count("users");
-  const Zipf law(users, settings["exponent"], std::min(kHottestUser / users, 1.0), 1, [](double rate) { return rate; });
+  // Even the busiest user can rate no more than half of the items without the draws taking long.
+  const double busiest =
+      std::max(std::min(kBusiestUser / users, settings["items"] / (2 * settings["examples"])), 1.0 / users);
+  const Zipf law(users, settings["exponent"], busiest, 1, [](double rate) { return rate; });
   std::vector<double> shares(users);
   const std::vector<std::uint32_t> ids = random_ids(settings, users, 0);
   for (std::uint32_t rank = 0; rank < users; ++rank) shares[ids[rank]] = law.rate(rank) / law.total_rate();
@@ -69,8 +72,8 @@ float rating_of(std::span<const float> user, std::span<const float> item, double
   double dot = 0;
   for (std::size_t k = 1; k < user.size(); ++k) dot += static_cast<double>(user[k]) * static_cast<double>(item[k]);
   const double biases = static_cast<double>(user[0]) + static_cast<double>(item[0]);
-  const double rating = kMean + kBiasSpread * biases +
-                        kFactorSpread * dot / std::sqrt(static_cast<double>(user.size() - 1)) + noise;
+  const double rating =
+      kMean + kBiasSpread * biases + kFactorSpread * dot / std::sqrt(static_cast<double>(user.size() - 1)) + noise;
   return static_cast<float>(std::clamp(std::round(rating), 1.0, 5.0));
 }
 
@@ -82,11 +85,11 @@ Columns generate_ratings(const Settings& settings) {
   const std::size_t width = settings.whole("rank") + 1;
   refuse_absurd(settings, 12 * settings["examples"] + 32 * settings["users"] +
                               settings["items"] * (32 + 4 * static_cast<double>(width)));
+  if (examples > 1 && settings["examples"] > settings["users"] * settings["items"] / 2)
+    throw Error(
+        fmt::format("synthetic:{}: {} examples are more than half of {} users times {} items; give fewer examples",
+                    settings.name(), examples, users, items));
   const std::vector<std::size_t> starts = starts_of_users(settings);
-  for (std::uint32_t user = 0; user < users; ++user)
-    if (starts[user + 1] - starts[user] > std::max(items / 2, 1u))
-      throw Error(fmt::format("synthetic:{}: a user would rate {} of {} items; give more items or fewer examples",
-                              settings.name(), starts[user + 1] - starts[user], items));
 
   const Zipf law = popularity(settings, starts);
   const std::vector<std::uint32_t> item_ids = random_ids(settings, items, 1);
@@ -112,7 +115,8 @@ Columns generate_ratings(const Settings& settings) {
         rated_by[item] = static_cast<std::uint32_t>(user);
         columns.ids[2 * i] = static_cast<std::uint32_t>(user);
         columns.ids[2 * i + 1] = item;
-        columns.labels[i] = rating_of(truth, {truths.data() + item * width, width}, settings["noise"] * random.normal());
+        columns.labels[i] =
+            rating_of(truth, {truths.data() + item * width, width}, settings["noise"] * random.normal());
       }
     }
   });

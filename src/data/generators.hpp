@@ -41,7 +41,7 @@ void refuse_absurd(const Settings& settings, double bytes);
 /// 0 ... size - 1 in random order, so that ids do not tell frequencies.
 std::vector<std::uint32_t> random_ids(const Settings& settings, std::uint32_t size, std::uint64_t which);
 
-Columns generate_text(const Settings& settings);     ///< rcv1, zipf
+Columns generate_text(const Settings& settings);  ///< rcv1, zipf
 Columns generate_cold(const Settings& settings);
 Columns generate_dense(const Settings& settings);
 Columns generate_ratings(const Settings& settings);  ///< netflix

@@ -24,7 +24,9 @@ constexpr std::size_t kLeastRoom = std::size_t{1} << 20;
 struct Signature {
   std::string_view bytes, name;
 };
-constexpr std::string_view kGzip("\x1f\x8b", 2), kXz("\xfd" "7zXZ\0", 6);
+constexpr std::string_view kGzip("\x1f\x8b", 2), kXz("\xfd"
+                                                     "7zXZ\0",
+                                                     6);
 constexpr Signature kRefused[] = {
     {std::string_view("\x28\xb5\x2f\xfd", 4), "zstd"},
     {"BZh", "bzip2"},
@@ -37,7 +39,9 @@ struct Descriptor {
     if (fd >= 0) return;
     const int error = errno;
     throw Error(fmt::format("cannot open {}: {}{}", path, std::strerror(error),
-                            error == ENOENT ? "; check the path" : error == EACCES ? "; check who may read it" : ""));
+                            error == ENOENT   ? "; check the path"
+                            : error == EACCES ? "; check who may read it"
+                                              : ""));
   }
   ~Descriptor() { ::close(fd); }
 };
@@ -59,8 +63,8 @@ std::string read_all(int fd, const std::string& path) {
 }
 
 [[noreturn]] void damaged(const std::string& path, const char* format, bool truncated) {
-  throw Error(fmt::format("{}: the {} data {}; get the file again", path, format,
-                          truncated ? "ends too early" : "is damaged"));
+  throw Error(
+      fmt::format("{}: the {} data {}; get the file again", path, format, truncated ? "ends too early" : "is damaged"));
 }
 
 /// Grows `out` whenever `step(data, room)`, which returns how much it wrote, has filled it; ends when it says so.
@@ -150,7 +154,8 @@ Text::Text(const std::string& path) {
   const auto starts = [&](std::string_view signature) { return view_.substr(0, signature.size()) == signature; };
   try {
     for (const Signature& refused : kRefused)
-      if (starts(refused.bytes)) throw Error(fmt::format("{} is a {} file; decompress it first, or use gzip or xz", path, refused.name));
+      if (starts(refused.bytes))
+        throw Error(fmt::format("{} is a {} file; decompress it first, or use gzip or xz", path, refused.name));
     if (starts(kGzip) || starts(kXz)) {
       std::string plain = starts(kGzip) ? gunzip(view_, path) : unxz(view_, path);
       held_ = std::move(plain);

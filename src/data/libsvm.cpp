@@ -37,9 +37,9 @@ void add_mixed_labels(Blocks& blocks, const std::vector<FirstLines>& labels) {
       if (first[k] == 0) first[k] = block[k];
   const auto negative = first[0], zero = first[1];
   if (negative == 0 || zero == 0) return;
-  blocks.add_fault({std::max(negative, zero), fmt::format("label {}, but line {} has label {}; use -1, +1 or 0, 1",
-                                                          zero > negative ? 0 : -1, std::min(negative, zero),
-                                                          zero > negative ? -1 : 0)});
+  blocks.add_fault({std::max(negative, zero),
+                    fmt::format("label {}, but line {} has label {}; use -1, +1 or 0, 1", zero > negative ? 0 : -1,
+                                std::min(negative, zero), zero > negative ? -1 : 0)});
 }
 
 /// Parses the lines of one block into their place in the arrays.
@@ -92,10 +92,12 @@ class LineParser {
   const char* label(const char* p) {
     float value = 0;
     const char* const end = read_float(p, value);
-    const bool known = end && (value == -1 || value == 0 || value == 1) && (is_blank(*end) || *end == '\n' || *end == '#');
+    const bool known =
+        end && (value == -1 || value == 0 || value == 1) && (is_blank(*end) || *end == '\n' || *end == '#');
     if (!known)
-      fail(fmt::format("label {} is not one of -1, +1 or 0, 1{}", quoted(token(p)),
-                       looks_like_rating(start_) ? "; if these are ratings, use a model for ratings (--model mf)" : ""));
+      fail(
+          fmt::format("label {} is not one of -1, +1 or 0, 1{}", quoted(token(p)),
+                      looks_like_rating(start_) ? "; if these are ratings, use a model for ratings (--model mf)" : ""));
     std::size_t& first_line = first_lines_[static_cast<std::size_t>(value + 1)];
     if (first_line == 0) first_line = line_;
     labels_[block_.examples] = value == 0 ? -1.f : value;
@@ -132,8 +134,9 @@ class LineParser {
     if (digits > p && *digits == ':' && !read_id(p, id))
       return fmt::format("id of {} is too large; ids go up to 4294967294", quoted(token(p)));
     if (digits > p && (is_blank(*digits) || *digits == '\n'))
-      return fmt::format("{} is an id without a value; write id:value{}", quoted(token(p)),
-                         looks_like_rating(start_) ? ", or use a model for ratings (--model mf) if these are ratings" : "");
+      return fmt::format(
+          "{} is an id without a value; write id:value{}", quoted(token(p)),
+          looks_like_rating(start_) ? ", or use a model for ratings (--model mf) if these are ratings" : "");
     return fmt::format("{} is not id:value with a whole id of 0 or more", quoted(token(p)));
   }
 

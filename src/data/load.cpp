@@ -80,11 +80,13 @@ Columns load_synthetic(const std::string& source, Format format) {
 
 Columns load(const std::string& source, const LoadOptions& options) {
   if (options.format == Format::ratings) {
-    if (options.transform != TransformName::none) throw Error("--transform is for classification; ratings stay as they are");
-    if (options.normalize != NormalizeName::none) throw Error("--normalize is for classification; ratings stay as they are");
+    if (options.transform != TransformName::none)
+      throw Error("--transform is for classification; ratings stay as they are");
+    if (options.normalize != NormalizeName::none)
+      throw Error("--normalize is for classification; ratings stay as they are");
   }
-  Columns columns = source.starts_with(kBuiltin)     ? load_builtin(source, options.format)
-                    : source.starts_with(kSynthetic) ? load_synthetic(source, options.format)
+  Columns columns = source.starts_with(kBuiltin)        ? load_builtin(source, options.format)
+                    : source.starts_with(kSynthetic)    ? load_synthetic(source, options.format)
                     : options.format == Format::ratings ? read_ratings(source)
                                                         : read_libsvm(source);
   columns.name = source;

@@ -17,9 +17,9 @@ constexpr int kMostDigits = 19;  // as many as 64 bits always hold
 /// What the characters say: 0.d1d2d3... * 10^magnitude, `digits` being the first kMostDigits of d1d2d3... .
 struct Decimal {
   std::uint64_t digits = 0;
-  int kept = 0;         // digits from the first that is not 0
+  int kept = 0;  // digits from the first that is not 0
   long magnitude = 0;
-  bool exact = true;    // no digit was left out
+  bool exact = true;  // no digit was left out
 };
 
 /// Scans an unsigned number; null if there is none.

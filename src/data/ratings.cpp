@@ -1,4 +1,5 @@
 // The reader of ratings: `user item rating [more]`, one a line.
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,9 +20,13 @@ std::string_view name_of(Separator separator) {
   return separator == "\t" ? "tabs" : separator == "," ? "commas" : separator == "::" ? "\"::\"" : "blanks";
 }
 
+/// What follows the first field.
 Separator separator_of(std::string_view line) {
+  line.remove_prefix(line.find_first_not_of(" \t"));
+  line.remove_prefix(std::min(line.find_first_of(" \t,:"), line.size()));
+  line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
   for (const Separator separator : {"::", "\t", ","})
-    if (line.find(separator) != std::string_view::npos) return separator;
+    if (line.substr(0, separator.size()) == separator) return separator;
   return {};
 }
 
@@ -98,7 +103,8 @@ class LineParser {
   const char* between(const char* p, const char* next, const char* start) const {
     const char* const end = p;
     while (is_blank(*p) && separator_ != "\t") ++p;
-    if (!separator_.empty() && starts_separator(p)) p += separator_.size();
+    if (!separator_.empty() && starts_separator(p))
+      p += separator_.size();
     else if (!separator_.empty() || p == end || *p == '\n')
       fail(fmt::format("no {} behind {}; each line needs user, item and rating, here separated by {}{}", next,
                        field(start), name_of(separator_), hint(start)));

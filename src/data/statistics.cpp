@@ -65,8 +65,8 @@ Statistics statistics(const Columns& columns) {
   }
   for (std::uint32_t space = 0; space < columns.spaces; ++space) {
     std::vector<std::uint32_t> frequencies;
-    const auto numbering = Numbering::by_frequency(columns.spaces > 1 ? ids_of_space(columns, space) : columns.ids, {},
-                                                   &frequencies);
+    const auto numbering =
+        Numbering::by_frequency(columns.spaces > 1 ? ids_of_space(columns, space) : columns.ids, {}, &frequencies);
     result.features += numbering.size();
     for (const std::uint32_t frequency : frequencies) {
       const double share = frequency / static_cast<double>(columns.examples());

@@ -37,8 +37,8 @@ Blocks::Blocks(std::string_view text, std::size_t first_line, std::size_t block_
   }
   for (const char *begin = text.data(), *const end = begin + text.size(); begin < end;) {
     const std::size_t reach = std::min(block_bytes, static_cast<std::size_t>(end - begin)) - 1;
-    const char* const stop = static_cast<const char*>(
-        std::memchr(begin + reach, '\n', static_cast<std::size_t>(end - begin) - reach)) + 1;
+    const char* const stop =
+        static_cast<const char*>(std::memchr(begin + reach, '\n', static_cast<std::size_t>(end - begin) - reach)) + 1;
     blocks_.push_back({.begin = begin, .end = stop});
     begin = stop;
   }

@@ -40,9 +40,9 @@ struct Fault {
 struct Block {
   const char* begin = nullptr;
   const char* end = nullptr;
-  std::size_t line = 1;           ///< number of the first line in the file
-  std::size_t first_example = 0;  ///< every line may be an example,
-  std::size_t first_entry = 0;    ///< and every mark an entry: upper bounds that comments make larger
+  std::size_t line = 1;                   ///< number of the first line in the file
+  std::size_t first_example = 0;          ///< every line may be an example,
+  std::size_t first_entry = 0;            ///< and every mark an entry: upper bounds that comments make larger
   std::size_t examples = 0, entries = 0;  ///< what the parser found
   std::vector<Fault> faults{};
 };

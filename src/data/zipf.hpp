@@ -14,8 +14,7 @@ class Zipf {
  public:
   /// Finds b so that item 0 has the rate `hottest` and the sum of `measure(rate)` over all items is `total`.
   /// `measure` must not fall, and measure(hottest) < total < size * measure(hottest).
-  Zipf(std::uint32_t size, double exponent, double hottest, double total,
-       const std::function<double(double)>& measure);
+  Zipf(std::uint32_t size, double exponent, double hottest, double total, const std::function<double(double)>& measure);
 
   std::uint32_t draw(Random& random) const;
   double rate(std::uint32_t j) const;

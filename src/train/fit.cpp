@@ -1,5 +1,6 @@
 #include <sounder/train/fit.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -102,8 +103,14 @@ class Run {
     result_.digest = digest(to_saved(problem_.kernel, result_.parameters, problem_.train));
     if (stopped == Stopped::diverged)
       result_.advice = fmt::format("diverged in epoch {} (loss {:.4g}) at step {:.3g}: try --step {:.2g}", last().epoch,
-                                   last().train_loss, step_, options_.step_at(0, problem_.kernel.default_step) / 4);
+                                   last().train_loss, step_, smaller_step());
     return std::move(result_);
+  }
+
+  /// The default where the given step was far above it, else a quarter.
+  double smaller_step() const {
+    const double standard = problem_.kernel.default_step;
+    return std::min(standard, options_.step_at(0, standard) / 4);
   }
 
   const Problem& problem_;

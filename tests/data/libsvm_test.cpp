@@ -1,4 +1,5 @@
 // The libsvm reader: what it takes, what it refuses and where, against a naive parser over many blocks.
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -22,13 +23,16 @@ using Offsets = std::vector<std::uint64_t>;
 using Ids = std::vector<std::uint32_t>;
 using Floats = std::vector<float>;
 
-Columns read(std::string_view text, std::size_t block_bytes = 64) { return read_libsvm(TempFile(text).path(), block_bytes); }
+Columns read(std::string_view text, std::size_t block_bytes = 64) {
+  return read_libsvm(TempFile(text).path(), block_bytes);
+}
 
 /// The error for a text, with "FILE" for the name of the file.
 std::string error_of(std::string_view text, std::size_t block_bytes = 64) {
   const TempFile file(text);
   std::string message = message_of([&] { read_libsvm(file.path(), block_bytes); });
-  if (const auto at = message.find(file.path()); at != std::string::npos) message.replace(at, file.path().size(), "FILE");
+  if (const auto at = message.find(file.path()); at != std::string::npos)
+    message.replace(at, file.path().size(), "FILE");
   return message;
 }
 
@@ -111,7 +115,9 @@ TEST_SUITE("data") {
   TEST_CASE("libsvm: comments, blank lines, carriage returns, blanks, no last newline, byte order mark") {
     const Columns expected = read("1 1:2\n-1 3:4\n");
     for (const char* text : {"1 1:2\n-1 3:4", "1 1:2\r\n-1 3:4\r\n", "1 1:2\r\n-1 3:4\r", "# 9:9\n1 1:2\n\n-1 3:4\n\n",
-                             "  1\t 1:2  \n\t-1 3:4\t\n", "1 1:2 # 9:9\n-1 3:4#9:9 :\n#", "\xef\xbb\xbf" "1 1:2\n-1 3:4\n"})
+                             "  1\t 1:2  \n\t-1 3:4\t\n", "1 1:2 # 9:9\n-1 3:4#9:9 :\n#",
+                             "\xef\xbb\xbf"
+                             "1 1:2\n-1 3:4\n"})
       for (const std::size_t block_bytes : {1, 7, 1000}) {
         CAPTURE(text);
         same(read(text, block_bytes), expected);
@@ -186,7 +192,7 @@ TEST_SUITE("data") {
   TEST_CASE("libsvm: binary junk is refused with a readable message") {
     Random random(5);
     for (int i = 0; i < 300; ++i) {
-      std::string junk;
+      std::string junk = i % 2 ? "\x80" : "";
       for (std::uint64_t left = 1 + random.below(300); left > 0; --left)
         junk += i % 2 ? static_cast<char>(random.below(256)) : "1:# \n\t+-e."[random.below(11)];
       std::string message;
@@ -194,7 +200,7 @@ TEST_SUITE("data") {
         (void)read(junk, 16);
       } catch (const Error& error) {
         message = error.what();
-        for (const char c : message) CHECK_UNARY(c >= ' ' && c <= '~');
+        CHECK(std::all_of(message.begin(), message.end(), [](char c) { return c >= ' ' && c <= '~'; }));
       }
       if (i % 2) CHECK(message != "");
     }
@@ -203,8 +209,12 @@ TEST_SUITE("data") {
   TEST_CASE("libsvm: the first bad line is reported, in any block and in compressed files") {
     std::string text;
     for (int line = 1; line <= 3000; ++line)
-      text += line == 1234 ? "1 2:x\n" : line == 1300 || line == 2999 ? "7 1:1\n" : line % 10 == 0 ? "# c\n" : "-1 1:2 3:4\n";
-    for (const std::size_t block_bytes : {1, 100, 1 << 20}) CHECK(contains(error_of(text, block_bytes), "FILE:1234: value \"x\""));
+      text += line == 1234                   ? "1 2:x\n"
+              : line == 1300 || line == 2999 ? "7 1:1\n"
+              : line % 10 == 0               ? "# c\n"
+                                             : "-1 1:2 3:4\n";
+    for (const std::size_t block_bytes : {1, 100, 1 << 20})
+      CHECK(contains(error_of(text, block_bytes), "FILE:1234: value \"x\""));
     CHECK(contains(error_of(gzipped(text)), "FILE:1234: "));
     CHECK(contains(error_of(xzipped(text)), "FILE:1234: "));
     text.replace(text.find("-1 1:2"), 2, "+0");  // a mix of labels, established in line 2

@@ -18,12 +18,15 @@ namespace {
 using Ids = std::vector<std::uint32_t>;
 using Floats = std::vector<float>;
 
-Columns read(std::string_view text, std::size_t block_bytes = 32) { return read_ratings(TempFile(text).path(), block_bytes); }
+Columns read(std::string_view text, std::size_t block_bytes = 32) {
+  return read_ratings(TempFile(text).path(), block_bytes);
+}
 
 std::string error_of(std::string_view text, std::size_t block_bytes) {
   const TempFile file(text);
   std::string message = message_of([&] { read_ratings(file.path(), block_bytes); });
-  if (const auto at = message.find(file.path()); at != std::string::npos) message.replace(at, file.path().size(), "FILE");
+  if (const auto at = message.find(file.path()); at != std::string::npos)
+    message.replace(at, file.path().size(), "FILE");
   return message;
 }
 
@@ -40,7 +43,8 @@ TEST_SUITE("data") {
              "1, 10, 3.5\r\n2,20 ,-4\r\n",
              "userId,movieId,rating,timestamp\n1,10,3.5,1260759144\n2,20,-4,1260759179\n",
              "user\titem\trating\n1\t10\t3.5\textra text\n2\t20\t-4\n",
-             "\xef\xbb\xbf" "user item rating\n\n# comment\n1 10 3.5\n\n#\n2 20 -4\n",
+             "\xef\xbb\xbf"
+             "user item rating\n\n# comment\n1 10 3.5\n\n#\n2 20 -4\n",
              "# first\nuser::item::rating\n1::10::3.5\n2::20::-4\n",
          })
       for (const std::size_t block_bytes : {1, 20, 1000}) {
@@ -80,9 +84,10 @@ TEST_SUITE("data") {
       const char* text;
       const char* message;
     } cases[] = {
-        {"1\t2\t3\n1\t2\n", "FILE:2: no rating behind \"1\"; each line needs user, item and rating, here separated by tabs"},
+        {"1\t2\t3\n1\t2\n",
+         "FILE:2: no rating behind \"1\"; each line needs user, item and rating, here separated by tabs"},
         {"1,2,3\n4\n", "FILE:2: no item behind \"4\"; each line needs user, item and rating, here separated by commas"},
-        {"1,2,3\n4 5 6\n", "FILE:2: no item behind \"4 5 6\""},
+        {"1,2,3\n4 5 6\n", "FILE:2: no item behind \"4\""},
         {"1 2 3\n4 5 \n", "FILE:2: no rating"},
         {"1 2 3\n4,5,6\n", "FILE:2: user \"4,5,6\""},
         {"1\t\t3\t9\n", "FILE:1: item \"\" is not a whole number"},

@@ -10,7 +10,8 @@
 
 namespace sounder {
 
-/// How to train. Field names are the flags of the bench programs.
+/// How to train, whatever the model: what belongs to a model (l2, factors) is a field of the model.
+/// Field names are the flags of the bench programs.
 struct Options {
   Mode mode = Mode::hogwild;
   int threads = 1;                            ///< workers; `serial` always has one
@@ -20,7 +21,6 @@ struct Options {
   double step = 0;                            ///< step size of the first epoch; 0: the model's default for the data
   ScheduleName schedule = ScheduleName::exponential;
   double decay = 0.85;                        ///< of the schedule
-  double l2 = 0;                              ///< weight of l2/2 ||w||^2 in the objective
   RuleName rule = RuleName::sgd;
   std::uint64_t seed = 1;                     ///< of the order of the examples and of the start values
   std::optional<std::size_t> hot_rows;        ///< mode cached: most rows a worker keeps privately; unset: found from the data

@@ -41,7 +41,7 @@ class Dataset {
  public:
   /// Training data. Numbers the ids by frequency (`extra[s]`: ids of space s that need a row anyway) and
   /// puts the examples in a random order drawn from `seed`.
-  static Dataset train(Columns columns, std::uint64_t seed, const std::vector<std::vector<std::uint32_t>>& extra = {});
+  static Dataset train(Columns columns, std::uint64_t seed = 1, const std::vector<std::vector<std::uint32_t>>& extra = {});
 
   /// Held-out data in input order, numbered as `train`. Ids that `train` does not know are dropped from
   /// sparse examples (their weights are 0); an unknown user or item of a rating becomes row

@@ -28,7 +28,7 @@ struct Linear {
   const float* rarity = nullptr;  ///< examples / frequency of each row (Dataset::rarity); needed where l2 > 0
 
   Linear() = default;
-  Linear(const Dataset& data, float l2_) : l2(l2_), rarity(data.rarity().data()) {}
+  explicit Linear(const Dataset& data, double l2_ = 0) : l2(static_cast<float>(l2_)), rarity(data.rarity().data()) {}
 
   Layout layout(const Dataset& data) const { return linear::layout(data); }
 

@@ -1,0 +1,40 @@
+// Law: every mode ends within 2 % of serial's loss on every shipped set.
+#include <doctest/doctest.h>
+
+#include "support.hpp"
+
+using namespace sounder;
+using namespace sounder::test;
+
+TEST_SUITE("shm") {
+  TEST_CASE("every mode ends within 2 % of serial on every shipped set") {
+    for (const auto& model : kModels) {
+      const bool ratings = format_of(model.value) == Format::ratings;
+      const Dataset data = ratings ? Dataset::train(load("builtin:ratings", {.format = Format::ratings}), 1)
+                                   : Dataset::train(load("builtin:spam,part=train", {.transform = TransformName::log1p,
+                                                                                     .normalize = NormalizeName::l2}), 1);
+      const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 16}, data);
+      Options options = options_for(Mode::serial, static_cast<int>(scaled(20, 3)));
+      const double serial = train(kernel, data, options).curve.back().train_loss;
+      for (const auto& mode : kModes)
+        for (const int threads : {2, 4}) {
+          CAPTURE(std::string(model.name));
+          CAPTURE(std::string(mode.name));
+          CAPTURE(threads);
+          options.mode = mode.value;
+          options.threads = threads;
+          CHECK(train(kernel, data, options).curve.back().train_loss == doctest::Approx(serial).epsilon(0.02));
+        }
+    }
+  }
+
+  TEST_CASE("2 % is less than what one epoch too few or a step of a quarter costs") {
+    const Dataset data = Dataset::train(load("builtin:spam,part=train", {.transform = TransformName::log1p,
+                                                                         .normalize = NormalizeName::l2}), 1);
+    const Kernel kernel = builtin_kernel({.model = ModelName::logistic, .l2 = 1e-3}, data);
+    Options options = options_for(Mode::serial, 20);
+    const double serial = train(kernel, data, options).curve.back().train_loss;
+    options.step = kernel.default_step / 16;
+    CHECK(train(kernel, data, options).curve.back().train_loss > 1.02 * serial);
+  }
+}
