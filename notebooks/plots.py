@@ -89,7 +89,7 @@ def read(path):
             elif kind == "summary":
                 runs[run].summary = record
         except (ValueError, TypeError, KeyError):
-            raise BadRecord(f"{path}:{number}: not a record of a bench program (--curve FILE.jsonl writes them)") from None
+            raise BadRecord(f"{path}:{number}: not a record that a bench program wrote (--curve FILE.jsonl)") from None
     if not runs:
         raise BadRecord(f"{path}: holds no run")
     return list(runs.values())
@@ -111,7 +111,7 @@ def numbers(values, digits):
 
 def unit(runs):
     """(name, how many to a second) of a unit of time in which these runs are readable numbers."""
-    longest = max((run.summary.get("seconds") or max(finite(run.column("seconds")), default=0) for run in runs), default=0)
+    longest = max((max(finite(run.column("seconds")), default=0) for run in runs), default=0)
     return ("seconds", 1) if longest >= 1 else ("ms", 1000)
 
 
@@ -187,8 +187,9 @@ def draw_curves(axes, runs, x, factor):
         axes.plot(xs, train, color=colour, linewidth=1.9, solid_capstyle="round")
         last = [(a, b) for a, b in zip(xs, train) if a == a and b == b][-1:]
         diverged = run.summary.get("stopped") == "diverged"
-        axes.plot(*zip(*last), color=colour, marker="x" if diverged else marker, markersize=5.5,
-                  markeredgecolor=colour if diverged else "white", markeredgewidth=1.6 if diverged else 0.8, clip_on=False)
+        edge = dict(marker="x", markeredgewidth=1.6) if diverged else dict(marker=marker, markeredgecolor="white",
+                                                                            markeredgewidth=0.8)
+        axes.plot(*zip(*last), color=colour, markersize=5.5, clip_on=False, **edge)
 
 
 def scale(axes, runs, x):
@@ -303,7 +304,8 @@ def curves(runs, title=""):
             if any(finite(run.column("test_loss")) for run in group):
                 key.set_title("solid: train, dashed: test", loc="left", color=FAINT, fontsize=10, pad=12)
             draw_key(key, group)
-        figure.suptitle("\n".join(filter(None, [title, machine(runs[0])])), x=0.012, ha="left", fontsize=9.5, color=FAINT)
+        heading = "\n".join(filter(None, [title, machine(runs[0])]))
+        figure.suptitle(heading, x=0.012, ha="left", fontsize=9.5, color=FAINT)
     return figure
 
 

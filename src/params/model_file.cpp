@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -179,6 +180,7 @@ void save(const SavedModel& saved, const std::string& path) {
 }
 
 SavedModel load_model(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw Error(fmt::format("the model {} is a directory: give a file that --save wrote", path));
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(fmt::format("cannot open the model {}: {}", path, std::strerror(errno)));
   const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

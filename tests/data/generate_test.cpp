@@ -76,7 +76,7 @@ TEST_SUITE("data") {
       const Columns columns = generate(set.name, settings);
       CHECK(columns.examples() == 5000);
 #ifndef __SANITIZE_THREAD__
-      for (const std::size_t threads : {1, 4}) {
+      for (const std::size_t threads : {1u, 4u}) {
         const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
         CHECK(same(generate(set.name, settings), columns));
       }
@@ -129,12 +129,13 @@ TEST_SUITE("data") {
   }
 
   TEST_CASE("labels can be learned, and both classes occur") {
-    for (const auto& [name, least] : {std::pair("rcv1", 0.65), std::pair("zipf", 0.65), std::pair("dense", 0.80)}) {
+    for (const auto& expected : {std::pair("rcv1", 0.65), std::pair("zipf", 0.65), std::pair("dense", 0.80)}) {
+      const std::string_view name = expected.first;
       CAPTURE(name);
       const Columns columns = generate(name);
       const auto positive = static_cast<double>(std::count(columns.labels.begin(), columns.labels.end(), 1.f));
       CHECK(std::abs(positive / static_cast<double>(columns.examples()) - 0.5) < 0.15);
-      CHECK(accuracy(name) > least);
+      CHECK(accuracy(name) > expected.second);
     }
   }
 }

@@ -118,7 +118,7 @@ TEST_SUITE("data") {
                              "  1\t 1:2  \n\t-1 3:4\t\n", "1 1:2 # 9:9\n-1 3:4#9:9 :\n#",
                              "\xef\xbb\xbf"
                              "1 1:2\n-1 3:4\n"})
-      for (const std::size_t block_bytes : {1, 7, 1000}) {
+      for (const std::size_t block_bytes : {1u, 7u, 1000u}) {
         CAPTURE(text);
         same(read(text, block_bytes), expected);
       }
@@ -135,7 +135,7 @@ TEST_SUITE("data") {
     for (std::uint64_t seed = 0; seed < 5; ++seed) {
       const std::string text = random_text(seed, 2000);
       const Columns expected = naive(text);
-      for (const std::size_t block_bytes : {50, 1000, 1 << 20}) same(read(text, block_bytes), expected);
+      for (const std::size_t block_bytes : {50u, 1000u, 1u << 20}) same(read(text, block_bytes), expected);
       same(read_libsvm(TempFile(gzipped(text)).path(), 1000), expected);
       same(read_libsvm(TempFile(xzipped(text)).path(), 1000), expected);
     }
@@ -181,7 +181,7 @@ TEST_SUITE("data") {
         {"userId,movieId,rating\n1,31,2.5\n", "use a model for ratings (--model mf)"},
     };
     for (const auto& bad : cases)
-      for (const std::size_t block_bytes : {1, 1000}) {
+      for (const std::size_t block_bytes : {1u, 1000u}) {
         CAPTURE(bad.text);
         const std::string message = error_of(bad.text, block_bytes);
         CHECK_MESSAGE(contains(message, bad.message), message);
@@ -213,7 +213,7 @@ TEST_SUITE("data") {
               : line == 1300 || line == 2999 ? "7 1:1\n"
               : line % 10 == 0               ? "# c\n"
                                              : "-1 1:2 3:4\n";
-    for (const std::size_t block_bytes : {1, 100, 1 << 20})
+    for (const std::size_t block_bytes : {1u, 100u, 1u << 20})
       CHECK(contains(error_of(text, block_bytes), "FILE:1234: value \"x\""));
     CHECK(contains(error_of(gzipped(text)), "FILE:1234: "));
     CHECK(contains(error_of(xzipped(text)), "FILE:1234: "));

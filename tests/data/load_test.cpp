@@ -59,7 +59,7 @@ TEST_SUITE("data") {
     CHECK(test.examples() == 6046 / 5);
     CHECK(train.examples() + test.examples() == spam.examples());
     CHECK(train.nonzeros() + test.nonzeros() == spam.nonzeros());
-    for (const std::size_t i : {0, 1, 700}) {
+    for (const std::size_t i : {0u, 1u, 700u}) {
       CHECK(test.labels[i] == spam.labels[5 * i + 4]);
       CHECK(test.ids[test.offsets[i]] == spam.ids[spam.offsets[5 * i + 4]]);
       CHECK(test.values[test.offsets[i]] == spam.values[spam.offsets[5 * i + 4]]);

@@ -47,7 +47,7 @@ TEST_SUITE("data") {
              "user item rating\n\n# comment\n1 10 3.5\n\n#\n2 20 -4\n",
              "# first\nuser::item::rating\n1::10::3.5\n2::20::-4\n",
          })
-      for (const std::size_t block_bytes : {1, 20, 1000}) {
+      for (const std::size_t block_bytes : {1u, 20u, 1000u}) {
         CAPTURE(text);
         const Columns columns = read(text, block_bytes);
         CHECK(columns.ids == Ids{1, 10, 2, 20});
@@ -71,7 +71,7 @@ TEST_SUITE("data") {
       labels.push_back(static_cast<float>(random.below(10)) / 2);
       text += fmt::format("{},{},{}\n", ids[ids.size() - 2], ids.back(), labels.back());
     }
-    for (const std::size_t block_bytes : {30, 1000, 1 << 20}) {
+    for (const std::size_t block_bytes : {30u, 1000u, 1u << 20}) {
       const Columns columns = read(text, block_bytes);
       CHECK(columns.ids == ids);
       CHECK(columns.labels == labels);
@@ -111,7 +111,7 @@ TEST_SUITE("data") {
         {"-1 3:1\n", "FILE:1: "},
     };
     for (const auto& bad : cases)
-      for (const std::size_t block_bytes : {1, 1000}) {
+      for (const std::size_t block_bytes : {1u, 1000u}) {
         CAPTURE(bad.text);
         const std::string message = error_of(bad.text, block_bytes);
         CHECK_MESSAGE(contains(message, bad.message), message);

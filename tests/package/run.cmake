@@ -1,5 +1,5 @@
-# Installs the build into WORK/prefix, builds the README's first C++ sample against it, runs it, and asks for a component
-# that does not exist. Called as: cmake -D SOURCE= -D BUILD= -D WORK= -D COMPILER= -P run.cmake
+# Installs the build into WORK/prefix, builds the README's first C++ sample against it, runs it, and asks for a
+# component that does not exist. Called as: cmake -D SOURCE= -D BUILD= -D WORK= -D COMPILER= -P run.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
   if(NOT status EQUAL 0)

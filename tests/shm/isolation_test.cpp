@@ -28,6 +28,7 @@ struct Rows {
 struct Marking {
   static constexpr Table<1, 0> weights{};
   Rows* rows = nullptr;
+  bool* met = nullptr;  ///< whether this worker has waited for the others
 
   Layout layout(const Dataset& data) const { return Layout{{.rows = data.features(), .width = 1, .space = 0}}; }
   template <class V>
@@ -45,9 +46,8 @@ struct Marking {
   double predict(V&, const Example&) const { return 0; }
   template <class F>
   void touches(const Example& x, F f) const {
-    thread_local const Rows* met = nullptr;
-    if (met != rows && rows->workers > 1) {
-      met = rows;
+    if (!*met) {
+      *met = true;
       ++rows->arrived;
       while (rows->arrived < rows->workers) std::this_thread::yield();
     }
@@ -90,11 +90,12 @@ std::uint64_t overlaps(const Dataset& data, StepFunction step, int workers, int 
   Rows rows(data.features());
   rows.workers = workers;
   rows.patience = patience;
-  const Marking model{.rows = &rows};
-  Parameters parameters(model.layout(data));
+  Parameters parameters(Marking{}.layout(data));
   RowLocks locks(parameters.layout());
   const auto team = shm::make_team(TeamName::threads, workers, PinName::none);
   team->run([&](int worker) {  // every worker steps on all examples, each from another place on
+    bool met = false;
+    const Marking model{.rows = &rows, .met = &met};
     const std::size_t start = data.size() * static_cast<std::size_t>(worker) / static_cast<std::size_t>(workers);
     const StepContext context{.cells = parameters.cells(), .rate = 1, .locks = &locks};
     step(&model, context, data.examples(), start, data.size());

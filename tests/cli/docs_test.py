@@ -1,0 +1,32 @@
+"""The documents name every mode, and the tables of modes name no other."""
+
+import pathlib
+import re
+
+from program import ProgramTest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Documents(ProgramTest):
+    def modes(self):
+        line = next(line for line in self.good("--version").stdout.splitlines() if line.startswith("modes"))
+        return set(line.split(maxsplit=1)[1].replace(",", "").split())
+
+    def test_tables_of_modes(self):
+        modes = self.modes()
+        self.assertIn("hogwild", modes)
+        for name in "README.md", "docs/modes.md":
+            table = re.search(r"^\| `?(?:--)?mode`? \|.*?\n\n", (ROOT / name).read_text(), re.M | re.S).group()
+            self.assertEqual(set(re.findall(r"^\| `(\w+)` \|", table, re.M)), modes, name)
+
+    def test_every_mode_has_its_file_and_its_block(self):
+        for mode in self.modes() - {"serial"}:
+            text = (ROOT / "shm/modes" / f"{mode}.cpp").read_text()
+            for word in "Mode `", "Guarantee:", "Staleness:", "Cost:", "Blocks when:", "Fails how:", "Source:":
+                self.assertIn(word, text, mode)
+
+    def test_links_lead_somewhere(self):
+        for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+            for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+                self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")

@@ -1,0 +1,180 @@
+"""What good runs leave: records, tables, models, predictions, exit status."""
+
+import csv
+import json
+import math
+import signal
+import subprocess
+import unittest
+
+from program import BENCH, GOOD, RATINGS, ProgramTest
+
+SPAM = ("--data", "builtin:spam,part=train", "--test", "builtin:spam,part=test", "--transform", "log1p", "--normalize", "l2")
+COMMON = ["kind", "run", "mode", "node_mode", "threads", "ranks"]
+FIELDS = {
+    "run": ["program", "version", "model", "data", "seed", "options", "machine"],
+    "point": ["epoch", "seconds", "examples", "updates", "bytes_sent", "train_loss", "test_loss", "test_metric", "step"],
+    "summary": [
+        "seconds", "load_seconds", "examples_per_second", "nonzeros_per_second", "train_loss", "test_loss", "test_metric",
+        "digest", "target_seconds", "staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds",
+        "bytes_sent", "messages_sent", "cpu_updates", "gpu_updates", "audit", "stopped",
+    ],
+}
+
+
+class Records(ProgramTest):
+    def test_every_field_of_the_contract(self):
+        records = self.records(*SPAM, "--mode", "all", "--threads", "1,2", "--epochs", "3")
+        for kind, fields in FIELDS.items():
+            for record in records[kind]:
+                for field in COMMON + fields:
+                    self.assertIn(field, record, kind)
+        runs = [(run["mode"], run["threads"]) for run in records["run"]]
+        self.assertEqual(runs.count(("serial", 1)), 1)
+        self.assertEqual(len(runs), 9)  # serial once, four modes on one and two threads
+        self.assertEqual([run["run"] for run in records["run"]], list(range(9)))
+        self.assertEqual(len(records["point"]), 9 * 4)
+        for run in records["run"]:
+            self.assertEqual(run["data"]["examples"], 4837)
+            self.assertEqual(set(run["machine"]), {"cpu", "cores", "core_to_core_ns", "compiler", "mpi", "gpu"})
+        for summary in records["summary"]:
+            self.assertRegex(summary["digest"], "^[0-9a-f]{16}$")
+            self.assertEqual(summary["stopped"], "epochs")
+            self.assertEqual(summary["test_metric"]["name"], "accuracy")
+            self.assertGreater(summary["test_metric"]["value"], 0.95)
+
+    def test_curve_holds_the_same_records(self):
+        jsonl, table = self.folder / "c.jsonl", self.folder / "c.csv"
+        flags = ("--data", self.file("good.svm", GOOD), "--mode", "serial", "--epochs", "2")
+        self.good(*flags, "--curve", jsonl)
+        self.good(*flags, "--curve", table)
+        records = [json.loads(line) for line in jsonl.read_text().splitlines()]
+        with open(table, newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual([record["kind"] for record in records], ["run", "point", "point", "point", "summary"])
+        self.assertEqual([row["kind"] for row in rows], [record["kind"] for record in records])
+        for record, row in zip(records, rows):
+            for field, value in record.items():
+                if field in ("seconds", "load_seconds", "machine", "options", "data") or field.endswith("_per_second"):
+                    continue
+                if isinstance(value, (int, float)):
+                    self.assertEqual(float(row[field]), value, field)
+                elif isinstance(value, str):
+                    self.assertEqual(row[field], value, field)
+                else:
+                    self.assertIn(value, (None,), field)
+        self.assertEqual(rows[0]["data.examples"], "8")
+        self.assertEqual(rows[0]["options.epochs"], "2")
+
+    def test_json_on_stdout_is_alone_there(self):
+        process = self.good("--data", self.file("good.svm", GOOD), "--json", "-", "--mode", "serial")
+        for line in process.stdout.splitlines():
+            json.loads(line)
+        self.assertIn("train loss", process.stderr)
+
+    def test_quiet_and_pipes(self):
+        data = self.file("good.svm", GOOD)
+        process = self.good("--data", data, "--quiet")
+        self.assertEqual(process.stdout + process.stderr, "")
+        self.assertNotIn("\r", self.good("--data", data).stderr)  # no live line on a pipe
+
+    def test_serial_repeats_its_digest_and_the_seed_changes_it(self):
+        def digest(*flags):
+            return self.records(*SPAM, "--epochs", "2", *flags)["summary"][0]["digest"]
+
+        self.assertEqual(digest("--mode", "serial"), digest("--mode", "serial"))
+        self.assertEqual(digest("--mode", "serial"), digest("--mode", "hogwild", "--threads", "1"))
+        self.assertNotEqual(digest("--mode", "serial"), digest("--mode", "serial", "--seed", "2"))
+
+
+class Files(ProgramTest):
+    def test_save_load_predict(self):
+        model, first, second = (self.folder / name for name in ("model", "first", "second"))
+        self.good(*SPAM, "--mode", "serial", "--epochs", "3", "--save", model, "--predict", first)
+        # A model applied to new data, in input order, without training.
+        records = self.records("--data", "builtin:spam,part=test", *SPAM[4:], "--epochs", "0", "--mode", "serial", "--load", model,
+                               "--predict", second)
+        self.assertEqual(len(records["point"]), 1)
+        self.assertEqual(first.read_text(), second.read_text())
+        probabilities = [float(line) for line in first.read_text().splitlines()]
+        self.assertEqual(len(probabilities), 1209)
+        self.assertTrue(all(0 <= p <= 1 for p in probabilities))
+
+    def test_predictions_follow_the_input(self):
+        out = self.folder / "out"
+        data = self.file("good.svm", GOOD)
+        self.good("--data", data, "--epochs", "30", "--predict", out)
+        self.assertEqual([float(p) > 0.5 for p in out.read_text().split()], [True, False] * 4)
+        self.good("--data", data, "--model", "svm", "--epochs", "30", "--predict", out)
+        self.assertEqual([float(p) for p in out.read_text().split()], [1, -1] * 4)
+        self.good("--model", "mf", "--data", self.file("good.tsv", RATINGS), "--predict", out)
+        self.assertEqual(len(out.read_text().split()), 12)
+
+    def test_training_goes_on_from_a_model(self):
+        model = self.folder / "model"
+        before = self.records(*SPAM, "--mode", "serial", "--epochs", "2", "--save", model)["summary"][0]
+        after = self.records(*SPAM, "--mode", "serial", "--epochs", "0", "--load", model)["summary"][0]
+        self.assertEqual(before["digest"], after["digest"])
+        self.assertEqual(before["train_loss"], after["train_loss"])
+
+    def test_saving_to_a_device_leaves_the_device(self):
+        self.good("--data", self.file("good.svm", GOOD), "--mode", "serial", "--save", "/dev/null", "--predict", "/dev/null")
+        self.assertTrue(subprocess.run(["test", "-c", "/dev/null"]).returncode == 0)
+
+
+class Ends(ProgramTest):
+    def test_target_loss(self):
+        summary = self.records(*SPAM, "--mode", "serial", "--epochs", "20", "--target-loss", "0.1")["summary"][0]
+        self.assertEqual(summary["stopped"], "target")
+        self.assertLessEqual(summary["train_loss"], 0.1)
+        self.assertLessEqual(summary["target_seconds"], summary["seconds"])
+        missed = self.records(*SPAM, "--mode", "serial", "--epochs", "1", "--target-loss", "1e-9")["summary"][0]
+        self.assertEqual((missed["stopped"], missed["target_seconds"]), ("epochs", None))
+
+    def test_divergence(self):
+        flags = (*SPAM, "--mode", "serial", "--step", "1e6")
+        self.bad(*flags, "--quiet", status=3, says=["epoch", "step", "try --step"])
+        process = self.run_bench(*flags, "--json", "-")
+        summary = json.loads(process.stdout.splitlines()[-1])
+        self.assertEqual((process.returncode, summary["stopped"]), (3, "diverged"))
+
+    def test_infinite_losses_are_null(self):
+        process = self.run_bench("--data", self.file("big.svm", GOOD.replace("0.5", "1e30")), "--step", "1e30", "--json", "-",
+                                 "--mode", "serial", "--quiet")
+        self.assertEqual(process.returncode, 3, process.stderr)
+        for line in process.stdout.splitlines():
+            for value in json.loads(line).values():  # json.loads would accept NaN
+                self.assertFalse(isinstance(value, float) and not math.isfinite(value))
+
+    def test_interrupt_reports_and_saves(self):
+        model, curve = self.folder / "model", self.folder / "curve.jsonl"
+        process = subprocess.Popen(
+            [BENCH, "--data", "builtin:spam", "--epochs", "1000000", "--mode", "hogwild", "--save", model, "--json", "-"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        lines = [process.stdout.readline() for _ in range(4)]  # it trains
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertEqual(json.loads(lines[-1])["stopped"], "interrupted")
+        self.good("--data", "builtin:spam", "--epochs", "0", "--load", model, "--curve", curve)
+
+    def test_more_threads_than_cores_is_said(self):
+        process = self.good("--data", self.file("good.svm", GOOD), "--threads", "200", "--mode", "hogwild")
+        self.assertIn("200 threads", process.stderr)
+
+    def test_every_team_and_pin(self):
+        data = self.file("good.svm", GOOD)
+        for team in "openmp", "tbb", "threads":
+            for pin in "auto", "core", "none":
+                self.good("--data", data, "--team", team, "--pin", pin, "--threads", "3", "--mode", "all")
+
+
+class Words(ProgramTest):
+    def test_help_and_version(self):
+        shown = self.good("--help").stdout
+        for flag in ("--mode --model --data --test --transform --normalize --factors --threads --team --pin --epochs --step "
+                     "--schedule --decay --l2 --rule --seed --hot-rows --flush --target-loss --curve --json --predict --save "
+                     "--load --quiet --version").split():
+            self.assertIn(flag, shown)
+        self.assertIn("private copies of the hot rows", shown)  # each mode with its line
+        self.assertIn("modes", self.good("--version").stdout)
