@@ -66,7 +66,7 @@ def _text_entry(bench, task, mode, threads):
         return summary["target_seconds"], points[-1]["epoch"]
 
     tried = {}
-    for name, flags in settings.items():
+    for name, flags in settings.items() if task.optimum is not None else ():
         times = [reach(flags) for _ in range(3)]
         if all(seconds is not None for seconds, _ in times):
             tried[name] = min(times)
@@ -77,7 +77,7 @@ def _text_entry(bench, task, mode, threads):
         return {
             "rate": len(task.data.ids) * len(points) / summary["seconds"],
             "target": reach(settings[chosen])[0] if chosen else None,
-            "default target": reach(())[0],
+            "default target": reach(())[0] if task.optimum is not None else None,
         }
 
     described = f"{chosen}, {tried[chosen][1]} epochs" if chosen else f"not in {task.most_epochs} epochs"

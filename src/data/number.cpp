@@ -2,7 +2,6 @@
 #include "number.hpp"
 
 #include <bit>
-#include <cfloat>
 #include <charconv>
 #include <cmath>
 #include <system_error>
@@ -19,7 +18,6 @@ struct Decimal {
   std::uint64_t digits = 0;
   int kept = 0;  // digits from the first that is not 0
   long magnitude = 0;
-  bool exact = true;  // no digit was left out
 };
 
 /// Scans an unsigned number; null if there is none.
@@ -36,8 +34,6 @@ const char* scan(const char* p, Decimal& decimal) {
     if (!leading && decimal.kept < kMostDigits) {
       decimal.digits = decimal.digits * 10 + static_cast<std::uint64_t>(*p - '0');
       ++decimal.kept;
-    } else if (!leading && *p != '0') {
-      decimal.exact = false;
     }
     if (leading ? fraction : !fraction) decimal.magnitude += leading ? -1 : 1;
   }
@@ -55,10 +51,10 @@ const char* scan(const char* p, Decimal& decimal) {
 }
 
 /// Whether rounding the double nearest to a decimal gives the float nearest to it: not if the double lies exactly
-/// halfway between two floats, when the decimal may lie on either side; nor below the normal floats.
+/// halfway between two floats, when the decimal may lie on either side. (Meant for numbers of normal floats' size.)
 bool rounds_once(double number) {
   constexpr std::uint64_t kDropped = (std::uint64_t{1} << 29) - 1, kHalf = std::uint64_t{1} << 28;
-  return number >= static_cast<double>(FLT_MIN) && (std::bit_cast<std::uint64_t>(number) & kDropped) != kHalf;
+  return (std::bit_cast<std::uint64_t>(number) & kDropped) != kHalf;
 }
 
 }  // namespace
@@ -71,12 +67,13 @@ const char* read_float(const char* p, float& value) {
   const char* const end = scan(p, decimal);
   if (!end) return nullptr;
 
-  // Digits and power of ten are both exact as doubles, so their quotient or product is rounded once (Clinger 1990).
+  // At most 2^53, so that no digit was left out. Digits and power of ten are both exact as doubles: their quotient
+  // or product is rounded once (Clinger, 1990).
   const long exponent = decimal.magnitude - decimal.kept;
   if (decimal.digits == 0) {
     value = 0;
   } else if (const double digits = static_cast<double>(decimal.digits);
-             decimal.exact && decimal.digits <= (std::uint64_t{1} << 53) && exponent >= -22 && exponent <= 22 &&
+             decimal.digits <= (std::uint64_t{1} << 53) && exponent >= -22 && exponent <= 22 &&
              rounds_once(exponent < 0 ? digits / kPowersOfTen[-exponent] : digits * kPowersOfTen[exponent])) {
     value = static_cast<float>(exponent < 0 ? digits / kPowersOfTen[-exponent] : digits * kPowersOfTen[exponent]);
   } else if (std::from_chars(p, end, value).ec == std::errc::result_out_of_range) {

@@ -38,6 +38,9 @@ TEST_SUITE("data") {
     std::vector<int> counts(7);
     for (int i = 0; i < 70000; ++i) ++counts[random.below(7)];
     for (const int count : counts) CHECK(std::abs(count - 10000) < 500);  // 5 standard deviations
+    int thirds = 0;  // without rejection, half of the numbers below 3 * 2^62 would be multiples of 3
+    for (int i = 0; i < 30000; ++i) thirds += random.below(std::uint64_t{3} << 62) % 3 == 0 ? 1 : 0;
+    CHECK(std::abs(thirds - 10000) < 500);
     for (const std::uint64_t bound : {std::uint64_t{1}, (std::uint64_t{1} << 63) + 1, ~std::uint64_t{0}})
       for (int i = 0; i < 100; ++i) CHECK(random.below(bound) < bound);
   }

@@ -71,6 +71,6 @@ PEER = Peer(
     install="apt-get install liblinear-tools",
     timed="liblinear-train from the moment it closes the training file until it creates the model file (inotify)",
     settings="C = 1 / (l2 n), the same objective; the loosest tolerance whose model is at the target, of the dual and the "
-    "primal solver and two biases the soonest. It penalizes the intercept; a bias of 10 makes that 1/100.",
+    "primal solver and two biases the soonest. It penalizes the intercept; a bias of 10 makes that 1/100 of it",
     enter=enter,
 )
