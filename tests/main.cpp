@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   const int status = context.run();
   if (status != 0 || context.shouldExit()) return status;
   if (selected == 0) {
-    std::printf("no test case has such a name (ctest cuts names at a semicolon)\n");
+    std::printf("no test case has such a name\n");
     return 1;
   }
   return skipped ? 77 : 0;

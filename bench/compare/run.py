@@ -23,7 +23,8 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "numpy":
         raise
-    sys.exit("compare: needs numpy (pip install numpy); ./dev compare installs it")
+    print("compare: needs numpy (pip install numpy); ./dev compare installs it", file=sys.stderr)
+    sys.exit(2)
 
 
 def flags():
@@ -96,7 +97,7 @@ def ratings_section(report, bench, chosen, folder):
         field = tasks.ratings_field(bench, task, chosen.slack)
         by_turns(field.entries, chosen.repeats)
         entries = field.entries
-        report.table("Ratings a second", [*verdict.HEADER, f"RMSE after {task.epochs}"],
+        report.table("Ratings a second", [*verdict.HEADER, f"lowest RMSE in {task.epochs}"],
                      verdict.rows(entries, "rate", True, [lambda e: "-" if e.median("rmse") is None else f"{e.median('rmse'):.4f}"]))
         report.text(verdict.summary(entries, "rate", True, "Rate"))
         report.table(f"Training time to a held-out RMSE of {task.target:.4f} (the lowest that all reach x {1 + chosen.slack:g})",

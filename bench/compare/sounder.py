@@ -80,7 +80,7 @@ def _text_entry(bench, task, mode, threads):
             "default target": reach(())[0] if task.optimum is not None else None,
         }
 
-    described = f"{chosen}, {tried[chosen][1]} epochs" if chosen else f"not in {task.most_epochs} epochs"
+    described = f"{chosen}, epochs: {tried[chosen][1]}" if chosen else f"not in {task.most_epochs} epochs"
     return Entry(f"Sounder {mode}", threads, run, {"rate": f"{task.epochs} epochs", "target": described}, ours=True)
 
 
@@ -109,11 +109,11 @@ def _mf_contender(bench, task, mode, threads):
             return {
                 "rate": summary["examples_per_second"],
                 "target": points[passes - 1]["seconds"] if passes else None,
-                "rmse": curve[-1],
+                "rmse": min(map(min, curves.values())),
             }
 
         passes = passes_to(curves[step], target)
-        setting = f"step {step}, {passes} epochs" if passes else f"not in {task.epochs} epochs"
+        setting = f"step {step}, epochs: {passes}" if passes else f"not in {task.epochs} epochs"
         return Entry(f"Sounder {mode}", threads, run, {"rate": "", "target": setting}, ours=True)
 
     return curves, finish

@@ -32,6 +32,7 @@ void check(const Columns& columns) {
   require(columns.values.empty() || columns.values.size() == nonzeros, "`values` needs one entry a nonzero, or none");
   require(columns.ids.size() == nonzeros || (columns.ids.empty() && columns.offsets.empty() && columns.spaces == 1),
           "`ids` needs one entry a nonzero; only dense examples of constant width have none");
+  require(!columns.ids.empty() || nonzeros == 0 || !columns.values.empty(), "dense examples need `values`");
   require(columns.spaces == 1 || (columns.offsets.empty() && columns.values.empty() && columns.width == columns.spaces),
           "examples of several id spaces need exactly one id of each and no values");
 }

@@ -140,12 +140,16 @@ void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& da
   for (std::size_t i = 0; i < saved.tables.size(); ++i) {
     const SavedModel::SavedTable& table = saved.tables[i];
     const auto width = static_cast<std::size_t>(table.width);
-    if (table.width != kernel.layout.shape(i).width)
+    const TableShape& shape = kernel.layout.shape(i);
+    if (table.width != shape.width)
       throw Error(fmt::format("the loaded model has rows of {} floats, not {}: give the --factors that it was trained with",
-                              table.width, kernel.layout.shape(i).width));
+                              table.width, shape.width));
+    const bool plain_rows = table.space >= 0 || (table.ids.size() == shape.rows && (shape.rows == 0 || table.ids.back() == shape.rows - 1));
+    if (table.space != shape.space || !plain_rows || table.weights.size() != table.ids.size() * width)
+      throw Error(fmt::format("the tables of the loaded model are not those of a {} model: save it again", kernel.name));
     for (std::size_t k = 0; k < table.ids.size(); ++k) {
       const std::uint32_t row =
-          table.space < 0 ? table.ids[k] : data.numbering(static_cast<std::uint32_t>(table.space)).row_of(table.ids[k]);
+          table.space < 0 ? static_cast<std::uint32_t>(k) : data.numbering(static_cast<std::uint32_t>(table.space)).row_of(table.ids[k]);
       if (row == Numbering::kAbsent) continue;  // the caller chose not to keep ids that its data lacks
       std::copy_n(table.weights.begin() + static_cast<std::ptrdiff_t>(k * width), width, parameters.row(i, row).begin());
     }

@@ -18,12 +18,15 @@ ChunkQueue::ChunkQueue(std::size_t examples, std::size_t examples_per_chunk, con
       order_((examples + examples_per_chunk - 1) / examples_per_chunk),
       stop_(stop) {
   std::iota(order_.begin(), order_.end(), 0u);
+  short_at_ = order_.empty() ? 0 : order_.size() - 1;
 }
 
 void ChunkQueue::permute(std::uint64_t seed, std::uint64_t epoch) {
   Random random(seed, epoch);
   std::iota(order_.begin(), order_.end(), 0u);
   for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+  for (std::size_t i = 0; i < order_.size(); ++i)
+    if (order_[i] == order_.size() - 1) short_at_ = i;
 }
 
 void ChunkQueue::open(std::size_t first, std::size_t last, int workers) {
@@ -45,8 +48,10 @@ bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
 }
 
 std::size_t ChunkQueue::taken() const {
-  const std::size_t chunks = std::min(next_.load(std::memory_order_relaxed), last_) - first_;
-  return std::min(chunks * per_chunk_, examples_);
+  const std::size_t next = std::min(next_.load(std::memory_order_relaxed), last_);
+  std::size_t examples = (next - first_) * per_chunk_;
+  if (first_ <= short_at_ && short_at_ < next) examples -= order_.size() * per_chunk_ - examples_;
+  return examples;
 }
 
 std::size_t chunk_size(std::size_t examples, std::size_t nonzeros) {

@@ -66,6 +66,7 @@ std::vector<double> predict(const Kernel& kernel, const Parameters& parameters, 
 }
 
 std::optional<double> auc(const std::vector<double>& scores, std::span<const float> labels) {
+  if (std::any_of(scores.begin(), scores.end(), [](double score) { return std::isnan(score); })) return std::nullopt;
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });

@@ -27,7 +27,7 @@ Columns ragged(bool valued) {
       if (valued) columns.values.push_back(static_cast<float>(random.normal()));
     }
     columns.offsets.push_back(columns.ids.size());
-    columns.labels.push_back(random.below(2) ? 1.f : -1.f);
+    columns.labels.push_back(random.below(3) ? 1.f : -1.f);
   }
   return columns;
 }

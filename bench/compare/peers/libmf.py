@@ -15,6 +15,7 @@ from contest import Entry, Failed, NotThere, Peer, passes_to
 
 ETAS = (0.1, 0.05, 0.2)
 BINS = (5, 8, 12, 20, 40)  # blocks a side: many are balanced better, but cost more on small data
+ATTEMPTS, STILL_SECONDS = 5, 4
 ALIGN = 8  # its first iteration updates only so many of the factors
 
 
@@ -38,10 +39,34 @@ def call(task, **job):
             "answer": str(task.folder / "libmf.json"), "factors": task.factors, "l2": task.l2}
     worker = pathlib.Path(__file__).parent.parent / "libmf_worker.py"
     words = [sys.executable, "-W", "ignore", str(worker), json.dumps(job)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failed(f"LIBMF: {(done.stderr.strip() or f'ended with {done.returncode}').splitlines()[-1]}")
-    return json.loads(pathlib.Path(job["answer"]).read_text()), done.stdout
+    for _ in range(ATTEMPTS):
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        printed, errors = finish_or_kill(process)
+        if printed is None:
+            continue
+        if process.returncode != 0:
+            raise Failed(f"LIBMF: {(errors.strip() or f'ended with {process.returncode}').splitlines()[-1]}")
+        return json.loads(pathlib.Path(job["answer"]).read_text()), printed
+    raise Failed(f"LIBMF: fell asleep for good {ATTEMPTS} times")
+
+
+def finish_or_kill(process):
+    """What it printed, or None where it stood still.
+
+    LIBMF starts another pass before it tells its threads to end. Where they finish that pass first (small data, a busy
+    machine) they wait for ever, so a process that uses no processor time for a while is ended here and started again.
+    """
+    used = -1
+    while True:
+        try:
+            return process.communicate(timeout=STILL_SECONDS)
+        except subprocess.TimeoutExpired:
+            words = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            before, used = used, int(words[11]) + int(words[12])  # clock ticks, user and system
+            if used == before:
+                process.kill()
+                process.communicate()
+                return None, None
 
 
 def contenders(task):
@@ -53,11 +78,12 @@ def contenders(task):
 
 
 def _contender(task, threads, kind):
-    def pass_seconds(eta, bins):
-        measured, _ = call(task, eta=eta, bins=bins, threads=threads, iterations=task.epochs, repeats=3, timed=True)
+    def pass_seconds(eta, bins, iterations=task.epochs):
+        repeats = 3 if len(task.data.train) < 300_000 else 1
+        measured, _ = call(task, eta=eta, bins=bins, threads=threads, iterations=iterations, repeats=repeats, timed=True)
         return max(statistics.median(measured), 1e-9)
 
-    bins = min((b for b in BINS if b > 2 * threads), key=lambda b: pass_seconds(ETAS[0], b), default=2 * threads + 1)
+    bins = min((b for b in BINS if b > 2 * threads), key=lambda b: pass_seconds(ETAS[0], b, 5), default=2 * threads + 1)
     curves = {}
     for eta in ETAS:
         _, printed = call(task, eta=eta, bins=bins, threads=threads, iterations=task.epochs, timed=False)
@@ -73,10 +99,10 @@ def _contender(task, threads, kind):
             return {
                 "rate": len(task.data.train) / a_pass,
                 "target": (passes - 1 + first) * a_pass if passes else None,
-                "rmse": curves[eta][-1],
+                "rmse": min(map(min, curves.values())),
             }
 
-        setting = f"eta {eta}, {passes} iterations" if passes else f"not in {task.epochs} iterations"
+        setting = f"eta {eta}, iterations: {passes}" if passes else f"not in {task.epochs} iterations"
         return Entry("LIBMF", threads, run, {"rate": f"{kind}, {bins} x {bins} blocks".removeprefix(", "), "target": setting})
 
     return curves, finish

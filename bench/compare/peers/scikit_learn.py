@@ -67,7 +67,7 @@ def enter_sgd(task):
             "target": attempt(SCHEDULES[chosen[0]], chosen[1])[0] if chosen else None,
         }
 
-    reached = f"{chosen[0]}, {chosen[1]} epochs" if chosen else f"not in {task.most_epochs} epochs"
+    reached = f"{chosen[0]}, epochs: {chosen[1]}" if chosen else f"not in {task.most_epochs} epochs"
     return [Entry("scikit-learn SGDClassifier", 1, run, {"rate": f"optimal, {task.epochs} epochs", "target": reached})]
 
 

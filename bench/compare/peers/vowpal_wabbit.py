@@ -66,7 +66,7 @@ def enter(task):
         a_pass = max(more - one, 1e-9) / task.epochs
         return {"rate": len(task.data.ids) / a_pass, "target": a_pass * chosen[1] if chosen else None}
 
-    reached = f"{chosen[0]}, {chosen[1]} epochs" if chosen else f"not in {task.most_epochs} epochs"
+    reached = f"{chosen[0]}, epochs: {chosen[1]}" if chosen else f"not in {task.most_epochs} epochs"
     return [Entry("Vowpal Wabbit", 1, run, {"rate": f"{task.epochs} epochs", "target": reached})]
 
 

@@ -23,6 +23,11 @@ class RowLocks {
   class Held {
    public:
     explicit Held(RowLocks& locks) : locks_(locks) { wanted_.reserve(256); }
+    ~Held() {  // a step that throws must not leave the others waiting
+      if (acquired_) release();
+    }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
 
     void want(int table, std::uint32_t row) { wanted_.push_back(locks_.lock_of(table, row)); }
 
@@ -31,15 +36,18 @@ class RowLocks {
       if (!std::is_sorted(wanted_.begin(), wanted_.end())) std::sort(wanted_.begin(), wanted_.end());
       wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
       for (const std::uint32_t lock : wanted_) locks_.acquire(lock);
+      acquired_ = true;
     }
     void release() {
       for (const std::uint32_t lock : wanted_) locks_.locks_[lock].store(0, std::memory_order_release);
       wanted_.clear();
+      acquired_ = false;
     }
 
    private:
     RowLocks& locks_;
     std::vector<std::uint32_t> wanted_;
+    bool acquired_ = false;
   };
 
  private:

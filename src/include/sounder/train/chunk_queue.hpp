@@ -65,6 +65,7 @@ class ChunkQueue {
 
   std::size_t examples_, per_chunk_;
   std::vector<std::uint32_t> order_;
+  std::size_t short_at_ = 0;  ///< where in the order the last chunk is, the only one that may be short
   std::size_t first_ = 0, last_ = 0, workers_ = 1;
   const std::atomic<bool>* stop_;
   // Written by: the worker that takes chunks. Read by: workers and progress displays. Order: relaxed; the chunks

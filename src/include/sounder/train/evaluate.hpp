@@ -27,7 +27,7 @@ Evaluation evaluate(const Kernel& kernel, const Parameters& parameters, const Da
 std::vector<double> predict(const Kernel& kernel, const Parameters& parameters, const Dataset& data, Team& team);
 
 /// Area under the ROC curve: the chance that a random positive outranks a random negative, ties counting half.
-/// Empty where one class is missing.
+/// Empty where one class is missing or a score is not a number (a diverged model has no ranking).
 std::optional<double> auc(const std::vector<double>& scores, std::span<const float> labels);
 
 }  // namespace sounder
