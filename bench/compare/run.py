@@ -100,6 +100,7 @@ def ratings_section(report, bench, chosen, folder):
         report.table("Ratings a second", [*verdict.HEADER, f"lowest RMSE in {task.epochs}"],
                      verdict.rows(entries, "rate", True, [lambda e: "-" if e.median("rmse") is None else f"{e.median('rmse'):.4f}"]))
         report.text(verdict.summary(entries, "rate", True, "Rate"))
+        report.text(verdict.lowest(entries, "rmse"))
         report.table(f"Training time to a held-out RMSE of {task.target:.4f} (the lowest that all reach x {1 + chosen.slack:g})",
                      verdict.HEADER, verdict.rows(entries, "target", False))
         report.text(verdict.summary(entries, "target", False, "Time to the target"))

@@ -46,6 +46,18 @@ def rows(entries, measure, larger, extra=()):
 HEADER = ["trainer", "threads", "setting", "median", "spread", "Sounder, no more threads", "Sounder at its best"]
 
 
+def lowest(entries, measure):
+    """One sentence: whose model is best, whatever time it took."""
+    sides = {}
+    for entry in entries:
+        value, name = entry.median(measure), "Sounder" if entry.ours else entry.trainer
+        if value is not None:
+            sides[name] = min(value, sides.get(name, value))
+    ranked = sorted(sides.items(), key=lambda side: side[1])
+    return f"Lowest RMSE: {', '.join(f'{name} {value:.4f}' for name, value in ranked)}." + (
+        " PEER WINS." if ranked and ranked[0][0] != "Sounder" else "")
+
+
 def summary(entries, measure, larger, what):
     """One sentence that counts wins and losses, Sounder with no more threads than the peer."""
     ahead, behind = [], []

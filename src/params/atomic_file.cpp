@@ -34,6 +34,16 @@ bool write_all(int file, std::string_view content, bool sync) {
   return good;
 }
 
+/// Where a chain of symbolic links leads, also if nothing is there yet.
+std::string end_of_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as in the kernel: more is a loop
+  std::filesystem::path target = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(target, error); ++i)
+    target = target.parent_path() / std::filesystem::read_symlink(target, error);
+  return target.string();
+}
+
 }  // namespace
 
 void write_atomically(const std::string& path, std::string_view content) {
@@ -41,7 +51,7 @@ void write_atomically(const std::string& path, std::string_view content) {
   std::error_code ignored;
   // A device or a pipe is written in place (never replaced); a link's target is replaced, not the link.
   const bool in_place = fs::exists(path, ignored) && !fs::is_regular_file(path, ignored);
-  const std::string target = fs::is_symlink(path, ignored) ? fs::weakly_canonical(path, ignored).string() : path;
+  const std::string target = end_of_links(path);
   const std::string name = in_place ? path : fmt::format("{}.{}.tmp", target, getpid());
   const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (in_place ? 0 : O_TRUNC), 0644);
   if (file < 0) fail(path);
