@@ -226,6 +226,7 @@ TEST_SUITE("params") {
     save(small_model(), path);
     const std::string before = content_of(path);
     SavedModel huge = small_model();
+    huge.tables[0].ids.assign(50'000, 1);
     huge.tables[0].weights.assign(100'000, 1.f);
     rlimit limit;
     REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);

@@ -203,7 +203,7 @@ TEST_SUITE("train") {
       CHECK(same.digest == first.digest);
       CHECK(same.curve.front().train_loss == first.curve.back().train_loss);
       Options small_steps = options_for(Mode::serial, 2);
-      small_steps.step = kernel.default_step / 4;
+      small_steps.step = kernel.default_step / 100;
       const Result more = fit({.kernel = kernel, .train = data, .start = &saved}, small_steps, *backend);
       CHECK(more.curve.front().train_loss == first.curve.back().train_loss);
       CHECK(more.curve.back().train_loss < more.curve.front().train_loss);

@@ -180,14 +180,12 @@ Kernel make_kernel(const M& model, const Dataset& data, std::string name) {
   if constexpr (requires { M::kTask; }) kernel.task = M::kTask;
   if constexpr (requires { M::intercept; }) kernel.intercept_table = M::intercept.index;
   if constexpr (requires { model.default_step(data); }) kernel.default_step = model.default_step(data);
-  kernel.initialize = [model, &data](Parameters& parameters, std::uint64_t seed) {
-    if constexpr (requires { model.initialize(parameters, data, seed); }) model.initialize(parameters, data, seed);
-    static_cast<void>(seed);
-  };
-  kernel.penalty = [model](const Parameters& parameters) -> double {
-    if constexpr (requires { model.penalty(parameters); }) return model.penalty(parameters);
-    return 0;
-  };
+  kernel.initialize = [](Parameters&, std::uint64_t) {};
+  if constexpr (requires(Parameters& p, std::uint64_t seed) { model.initialize(p, data, seed); })
+    kernel.initialize = [model, &data](Parameters& p, std::uint64_t seed) { model.initialize(p, data, seed); };
+  kernel.penalty = [](const Parameters&) { return 0.; };
+  if constexpr (requires(const Parameters& p) { model.penalty(p); })
+    kernel.penalty = [model](const Parameters& p) { return model.penalty(p); };
   kernel.answer = [](double prediction) -> double {
     if constexpr (requires { M::answer(prediction); }) return M::answer(prediction);
     return prediction;

