@@ -14,8 +14,6 @@
 namespace sounder::shm {
 namespace {
 
-constexpr int kHottest = 2;  ///< doublings of blocks whose hottest row is in more than 1/8 of the examples
-
 void* map(void* address, std::size_t bytes, int protection, int flags, int file, std::size_t offset) {
   void* result = mmap(address, bytes, protection, flags, file, static_cast<off_t>(offset));
   if (result == MAP_FAILED)
@@ -32,8 +30,6 @@ Window::Window(const HotRows& plan, BlockLocks& locks, Parameters& parameters)
       shared_(parameters.memory().data()),
       bytes_(parameters.memory().floats() * sizeof(float)),
       blocks_(plan.blocks.size()) {
-  // In the first periods all workers move the hottest rows the same way, and far: be wary until theta has fallen.
-  for (std::size_t i = 0; i < blocks_.size() && plan_.blocks[i].doublings <= kHottest; ++i) blocks_[i].theta = 1;
   const Layout& layout = parameters.layout();
   auto* base = static_cast<char*>(map(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   own_ = reinterpret_cast<float*>(base);

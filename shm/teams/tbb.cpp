@@ -2,6 +2,7 @@
 // a mode must not let one worker wait for another inside a round.
 #include <utility>
 
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
 
@@ -14,7 +15,11 @@ namespace {
 
 class TbbTeam final : public Team {
  public:
-  TbbTeam(int workers, Placement placement) : arena_(workers), workers_(workers), placement_(std::move(placement)) {}
+  TbbTeam(int workers, Placement placement)
+      : allowed_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers)),
+        arena_(workers),
+        workers_(workers),
+        placement_(std::move(placement)) {}
   int size() const override { return workers_; }
 
   void run(const std::function<void(int)>& work) override {
@@ -35,6 +40,7 @@ class TbbTeam final : public Team {
   }
 
  private:
+  tbb::global_control allowed_;  // otherwise oneTBB warns of more workers than cores, and does not start them
   tbb::task_arena arena_;
   int workers_;
   Placement placement_;

@@ -95,7 +95,7 @@ TEST_SUITE("shm") {
     Columns columns;
     columns.name = "dense";
     columns.width = 37;
-    columns.labels.assign(kExamples, 1.f);
+    for (std::size_t i = 0; i < kExamples; ++i) columns.labels.push_back(static_cast<float>(i));
     columns.values.assign(kExamples * columns.width, 1.f);
     const Dataset data = Dataset::train(std::move(columns), 1);
     const Kernel kernel = make_kernel(HotSum<true>{}, data, "dense");
