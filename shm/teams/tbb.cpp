@@ -1,5 +1,6 @@
 // Team `tbb`: tasks in an arena of their own. oneTBB may run two of them one after the other on one thread, so
 // a mode must not let one worker wait for another inside a round.
+#include <algorithm>
 #include <utility>
 
 #include <oneapi/tbb/global_control.h>
@@ -16,7 +17,7 @@ namespace {
 class TbbTeam final : public Team {
  public:
   TbbTeam(int workers, Placement placement)
-      : allowed_(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(workers)),
+      : allowed_(kAllowed, std::max(tbb::global_control::active_value(kAllowed), static_cast<std::size_t>(workers))),
         arena_(workers),
         workers_(workers),
         placement_(std::move(placement)) {}
@@ -40,6 +41,8 @@ class TbbTeam final : public Team {
   }
 
  private:
+  static constexpr auto kAllowed = tbb::global_control::max_allowed_parallelism;
+
   tbb::global_control allowed_;  // otherwise oneTBB warns of more workers than cores, and does not start them
   tbb::task_arena arena_;
   int workers_;
