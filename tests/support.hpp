@@ -53,7 +53,8 @@ inline Dataset small_set(ModelName model) {
   const std::string examples = std::to_string(scaled(3000, 1000));
   return format_of(model) == Format::ratings
              ? Dataset::train(load("synthetic:netflix,users=300,items=200,hottest=0.1,examples=" + examples,
-                                   {.format = Format::ratings}), 1)
+                                   {.format = Format::ratings}),
+                              1)
              : Dataset::train(load("synthetic:zipf,features=4000,nonzeros=20,examples=" + examples), 1);
 }
 

@@ -18,7 +18,7 @@ ChunkQueue::ChunkQueue(std::size_t examples, std::size_t examples_per_chunk, con
       order_((examples + examples_per_chunk - 1) / examples_per_chunk),
       stop_(stop) {
   std::iota(order_.begin(), order_.end(), 0u);
-  short_at_ = order_.empty() ? 0 : order_.size() - 1;
+  if (!order_.empty()) short_at_.store(order_.size() - 1, std::memory_order_relaxed);
 }
 
 void ChunkQueue::permute(std::uint64_t seed, std::uint64_t epoch) {
@@ -26,32 +26,35 @@ void ChunkQueue::permute(std::uint64_t seed, std::uint64_t epoch) {
   std::iota(order_.begin(), order_.end(), 0u);
   for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
   for (std::size_t i = 0; i < order_.size(); ++i)
-    if (order_[i] == order_.size() - 1) short_at_ = i;
+    if (order_[i] == order_.size() - 1) short_at_.store(i, std::memory_order_relaxed);
 }
 
 void ChunkQueue::open(std::size_t first, std::size_t last, int workers) {
-  first_ = first;
-  last_ = last;
+  first_.store(first, std::memory_order_relaxed);
+  last_.store(last, std::memory_order_relaxed);
   workers_ = static_cast<std::size_t>(workers);
   next_.store(first, std::memory_order_relaxed);
 }
 
 bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
   if (stop_ && stop_->load(std::memory_order_relaxed)) return false;
+  const std::size_t end = last_.load(std::memory_order_relaxed);
   std::size_t next = next_.load(std::memory_order_relaxed);
   do {
-    if (next >= last_) return false;
+    if (next >= end) return false;
     first = next;
-    last = next + std::max<std::size_t>(1, (last_ - next) / (kShare * workers_));
+    last = next + std::max<std::size_t>(1, (end - next) / (kShare * workers_));
   } while (!next_.compare_exchange_weak(next, last, std::memory_order_relaxed));
   return true;
 }
 
 std::size_t ChunkQueue::taken() const {
-  const std::size_t next = std::min(next_.load(std::memory_order_relaxed), last_);
-  std::size_t examples = (next - first_) * per_chunk_;
-  if (first_ <= short_at_ && short_at_ < next) examples -= order_.size() * per_chunk_ - examples_;
-  return examples;
+  const std::size_t first = first_.load(std::memory_order_relaxed);
+  const std::size_t next = std::min(next_.load(std::memory_order_relaxed), last_.load(std::memory_order_relaxed));
+  if (next <= first) return 0;
+  const std::size_t short_at = short_at_.load(std::memory_order_relaxed);
+  const bool with_short = first <= short_at && short_at < next;
+  return (next - first) * per_chunk_ - (with_short ? order_.size() * per_chunk_ - examples_ : 0);
 }
 
 std::size_t chunk_size(std::size_t examples, std::size_t nonzeros) {

@@ -13,12 +13,12 @@ namespace sounder::test {
 
 /// What check_gradient found.
 struct GradientReport {
-  double worst = 0;           ///< largest error of a cell, absolute
-  double intercept = 0;       ///< the same for the intercept
-  double steepest = 0;        ///< largest gradient that was expected, to see that there was something to check
-  std::size_t cells = 0;      ///< compared
-  std::size_t strays = 0;     ///< cells that moved in rows that the example does not touch
-  std::size_t kinks = 0;      ///< not compared: the loss has no derivative there
+  double worst = 0;        ///< largest error of a cell, absolute
+  double intercept = 0;    ///< the same for the intercept
+  double steepest = 0;     ///< largest gradient that was expected, to see that there was something to check
+  std::size_t cells = 0;   ///< compared
+  std::size_t strays = 0;  ///< cells that moved in rows that the example does not touch
+  std::size_t kinks = 0;   ///< not compared: the loss has no derivative there
 };
 
 /// Compares, for each example alone, (before - after) / rate of one serial step with the central difference of
@@ -51,12 +51,15 @@ class GradientCheck {
   void count(std::size_t begin, std::size_t end, Counts& counts) const {
     std::vector<std::uint32_t*> pointers;
     counts.clear();
-    for (std::size_t table = 0; table < kernel_.layout.tables(); ++table) counts.emplace_back(kernel_.layout.shape(table).rows);
+    for (std::size_t table = 0; table < kernel_.layout.tables(); ++table)
+      counts.emplace_back(kernel_.layout.shape(table).rows);
     for (auto& table : counts) pointers.push_back(table.data());
     kernel_.count(kernel_.model.get(), data_.examples(), begin, end, pointers.data());
   }
 
-  double loss(std::size_t i) const { return kernel_.loss(kernel_.model.get(), at_.cells(), data_.examples(), i, i + 1); }
+  double loss(std::size_t i) const {
+    return kernel_.loss(kernel_.model.get(), at_.cells(), data_.examples(), i, i + 1);
+  }
 
   void check(std::size_t i, GradientReport& report) {
     Parameters after(kernel_.layout);
@@ -65,7 +68,8 @@ class GradientCheck {
         const auto from = at_.row(table, row);
         std::copy(from.begin(), from.end(), after.row(table, row).begin());
       }
-    kernel_.step_of(AccessKind::relaxed)(kernel_.model.get(), {.cells = after.cells(), .rate = kRate}, data_.examples(), i, i + 1);
+    kernel_.step_of(AccessKind::relaxed)(kernel_.model.get(), {.cells = after.cells(), .rate = kRate}, data_.examples(),
+                                         i, i + 1);
 
     Counts touched;
     count(i, i + 1, touched);
@@ -74,7 +78,8 @@ class GradientCheck {
       for (std::uint32_t row = 0; row < kernel_.layout.shape(table).rows; ++row)
         for (std::size_t k = 0; k < at_.row(table, row).size(); ++k) {
           float& cell = at_.row(table, row)[k];
-          const double moved = (static_cast<double>(cell) - static_cast<double>(after.row(table, row)[k])) / static_cast<double>(kRate);
+          const double moved =
+              (static_cast<double>(cell) - static_cast<double>(after.row(table, row)[k])) / static_cast<double>(kRate);
           if (intercept ? fixed_intercept_ : touched[table][row] == 0) {
             report.strays += moved != 0;
             continue;

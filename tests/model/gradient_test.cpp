@@ -89,7 +89,8 @@ struct NoIntercept : Logistic {
   using Logistic::Logistic;
   template <class V>
   void step(V& view, const Example& x) const {
-    view.descend(weights, x, RowFactor{l2, rarity}, LogisticLoss::slope(x.label, view.dot(weights, x) + view.intercept()));
+    view.descend(weights, x, RowFactor{l2, rarity},
+                 LogisticLoss::slope(x.label, view.dot(weights, x) + view.intercept()));
   }
 };
 struct Greedy : Logistic {  // also moves a row that is not the example's
@@ -163,7 +164,8 @@ TEST_SUITE("model") {
         expected += -static_cast<double>(label) * at_zero;
       }
       constexpr float kRate = 0x1p-16f;
-      kernel.step_of(AccessKind::relaxed)(kernel.model.get(), {.cells = parameters.cells(), .rate = kRate}, data.examples(), 0, 48);
+      kernel.step_of(AccessKind::relaxed)(kernel.model.get(), {.cells = parameters.cells(), .rate = kRate},
+                                          data.examples(), 0, 48);
       const double moved = -static_cast<double>(parameters.row(1, 0)[0]) / static_cast<double>(kRate);
       REQUIRE(std::abs(expected) >= 1);
       CHECK(moved == doctest::Approx(expected / 16).epsilon(1e-3));

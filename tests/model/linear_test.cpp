@@ -19,7 +19,8 @@ template <class Weight>
 double squares(const Parameters& parameters, std::size_t table, std::size_t rows, Weight weight) {
   double sum = 0;
   for (std::size_t row = 0; row < rows; ++row)
-    for (const float w : parameters.row(table, row)) sum += weight(row) * static_cast<double>(w) * static_cast<double>(w);
+    for (const float w : parameters.row(table, row))
+      sum += weight(row) * static_cast<double>(w) * static_cast<double>(w);
   return sum;
 }
 
@@ -45,7 +46,8 @@ TEST_SUITE("model") {
       }
       REQUIRE(expected > 0);
       CHECK(kernel.penalty(w) == doctest::Approx(kL2 / 2 * expected).epsilon(1e-9));
-      const double loss = kernel.loss(kernel.model.get(), w.cells(), data.examples(), 0, data.size()) / static_cast<double>(data.size());
+      const double loss = kernel.loss(kernel.model.get(), w.cells(), data.examples(), 0, data.size()) /
+                          static_cast<double>(data.size());
       CHECK(result.curve.back().train_loss == doctest::Approx(loss + kL2 / 2 * expected).epsilon(1e-9));
 
       const Kernel without = builtin_kernel({.model = model.value, .factors = 16}, data);
@@ -97,14 +99,17 @@ TEST_SUITE("model") {
     columns.labels = {1, -1};
     const double mean_square = (1 + 4 + 9 + 16) / 2.;
     const Dataset data = Dataset::train(columns, 1);
-    CHECK(builtin_kernel({.model = ModelName::logistic}, data).default_step == doctest::Approx(LogisticLoss::kStep / mean_square));
-    CHECK(builtin_kernel({.model = ModelName::svm}, data).default_step == doctest::Approx(HingeLoss::kStep / mean_square));
+    CHECK(builtin_kernel({.model = ModelName::logistic}, data).default_step ==
+          doctest::Approx(LogisticLoss::kStep / mean_square));
+    CHECK(builtin_kernel({.model = ModelName::svm}, data).default_step ==
+          doctest::Approx(HingeLoss::kStep / mean_square));
 
     Columns ones = columns;  // values that are not there are 1
     ones.ids = {0, 1, 0, 2};
     ones.values.clear();
     const Dataset sparse = Dataset::train(ones, 1);
-    CHECK(builtin_kernel({.model = ModelName::logistic}, sparse).default_step == doctest::Approx(LogisticLoss::kStep / 2));
+    CHECK(builtin_kernel({.model = ModelName::logistic}, sparse).default_step ==
+          doctest::Approx(LogisticLoss::kStep / 2));
   }
 
   TEST_CASE("dense examples without values are refused, as no model could read them") {

@@ -15,7 +15,8 @@ namespace {
 constexpr int kFactors = 20, kWidth = 32;  // slots 18 to 29 are unused, 30 and 31 the biases
 
 /// How many of the slots [begin, end) of rows [first, last) of a table are not exactly +0.
-std::size_t nonzeros(const Parameters& parameters, std::size_t table, std::size_t first, std::size_t last, int begin, int end) {
+std::size_t nonzeros(const Parameters& parameters, std::size_t table, std::size_t first, std::size_t last, int begin,
+                     int end) {
   std::size_t count = 0;
   for (std::size_t row = first; row < last; ++row)
     for (int k = begin; k < end; ++k) count += parameters.row(table, row)[static_cast<std::size_t>(k)] != 0;
@@ -97,7 +98,8 @@ TEST_SUITE("model") {
 
   TEST_CASE("mf: factors out of range and data of the wrong kind are refused") {
     const Dataset ratings = small_set(ModelName::mf), text = small_set(ModelName::logistic);
-    for (const int factors : {-1, 0, 2, 257}) CHECK_THROWS_AS(builtin_kernel({.model = ModelName::mf, .factors = factors}, ratings), Error);
+    for (const int factors : {-1, 0, 2, 257})
+      CHECK_THROWS_AS(builtin_kernel({.model = ModelName::mf, .factors = factors}, ratings), Error);
     for (const auto& model : kModels) {
       const bool wants_ratings = format_of(model.value) == Format::ratings;
       CHECK_NOTHROW(builtin_kernel({.model = model.value}, wants_ratings ? ratings : text));

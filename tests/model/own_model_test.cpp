@@ -34,7 +34,9 @@ struct Poisson {
     return static_cast<double>(view.dot(weights, x)) + static_cast<double>(view.intercept());
   }
   template <class V>
-  double loss(V& view, const Example& x) const { return value(static_cast<double>(x.label), predict(view, x)); }
+  double loss(V& view, const Example& x) const {
+    return value(static_cast<double>(x.label), predict(view, x));
+  }
   template <class F>
   void touches(const Example& x, F f) const {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids ? x.ids[j] : j);
@@ -64,7 +66,9 @@ struct Huber {
     return static_cast<double>(view.dot(weights, x)) + static_cast<double>(view.intercept());
   }
   template <class V>
-  double loss(V& view, const Example& x) const { return value(static_cast<double>(x.label), predict(view, x)); }
+  double loss(V& view, const Example& x) const {
+    return value(static_cast<double>(x.label), predict(view, x));
+  }
 };
 
 double score_of(const std::vector<double>& w, const Example& x) {
@@ -139,16 +143,20 @@ void reaches_optimum(const Dataset& data, double step, bool under_locked) {
 
 TEST_SUITE("model") {
   TEST_CASE("own model: Poisson regression reaches its optimum in every mode") {
-    reaches_optimum<Poisson>(known_truth([](double score, Random& random) {
-      int y = 0;  // Knuth: how many uniform factors until the product is below exp(-mean)
-      for (double product = random.uniform(); product > std::exp(-std::exp(score)); ++y) product *= random.uniform();
-      return y;
-    }), 0.02, true);  // exp(score) makes single examples steep: a larger step is unstable without any thread
+    reaches_optimum<Poisson>(
+        known_truth([](double score, Random& random) {
+          int y = 0;  // Knuth: how many uniform factors until the product is below exp(-mean)
+          for (double product = random.uniform(); product > std::exp(-std::exp(score)); ++y)
+            product *= random.uniform();
+          return y;
+        }),
+        0.02, true);  // exp(score) makes single examples steep: a larger step is unstable without any thread
   }
 
   TEST_CASE("own model: Huber regression without touches() reaches its optimum in the modes that need none") {
     reaches_optimum<Huber>(known_truth([](double score, Random& random) {
-      return random.below(10) ? score + random.normal() / 4 : score + 20;
-    }), 0.2, false);
+                             return random.below(10) ? score + random.normal() / 4 : score + 20;
+                           }),
+                           0.2, false);
   }
 }

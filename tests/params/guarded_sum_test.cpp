@@ -129,10 +129,10 @@ TEST_SUITE("params") {
       return copies.blocks[worker].theta;
     };
     CHECK(move(0, 1) == 0);
-    CHECK(move(0, -1) == 0.5f);   // against the movement before
+    CHECK(move(0, -1) == 0.5f);  // against the movement before
     CHECK(move(0, -1) == 0.375f);
     CHECK(move(0, 1) == 0.875f);
-    CHECK(move(0, -1) == 1);      // at most 1
+    CHECK(move(0, -1) == 1);  // at most 1
     // Both did the same: at theta 1 - 1/8 that much of the common part is left out.
     const float before = copies.shared.value[0];
     CHECK(move(1, copies.shared.value[0] - copies.own[1].value[0] + 4) == 0);  // moves shared, too
@@ -158,8 +158,7 @@ TEST_SUITE("params") {
 
   TEST_CASE("mutant: the plain sum diverges in the same trial") {
     int diverged = 0;
-    for (int workers = 4; workers <= 16; ++workers)
-      diverged += remaining(plain, workers, 32, 0.9, 400) > 1e3;
+    for (int workers = 4; workers <= 16; ++workers) diverged += remaining(plain, workers, 32, 0.9, 400) > 1e3;
     CHECK(diverged == 13);
   }
 }

@@ -17,7 +17,8 @@ TEST_SUITE("params") {
       const Layout layout({{.rows = 1000, .width = 1, .space = 0},
                            {.rows = 0, .width = 16, .space = 1},
                            {.rows = 1025, .width = 1, .space = 0},
-                           {.rows = 333, .width = 48, .space = 1}}, states);
+                           {.rows = 333, .width = 48, .space = 1}},
+                          states);
       REQUIRE(layout.tables() == 4);
       std::size_t end = 0;
       for (std::size_t table = 0; table < 4; ++table) {

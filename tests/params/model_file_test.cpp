@@ -26,12 +26,16 @@ bool equal(const SavedModel& a, const SavedModel& b) {
   const auto same = [](const SavedModel::SavedTable& x, const SavedModel::SavedTable& y) {
     return x.width == y.width && x.space == y.space && x.ids == y.ids && x.weights == y.weights;
   };
-  return a.model == b.model && a.facts == b.facts && std::equal(a.tables.begin(), a.tables.end(), b.tables.begin(), b.tables.end(), same);
+  return a.model == b.model && a.facts == b.facts &&
+         std::equal(a.tables.begin(), a.tables.end(), b.tables.begin(), b.tables.end(), same);
 }
 
 SavedModel small_model() {
-  SavedModel saved{.model = "mf", .facts = {{"transform", "log1p"}, {"", "empty key"}, {"text", std::string("a\0b\n", 4)}}, .tables = {}};
-  saved.tables.push_back({.width = 2, .space = 0, .ids = {3, 9, 4'000'000'000u}, .weights = {1, -0.f, 1e-45f, -3e38f, 5, 6}});
+  SavedModel saved{.model = "mf",
+                   .facts = {{"transform", "log1p"}, {"", "empty key"}, {"text", std::string("a\0b\n", 4)}},
+                   .tables = {}};
+  saved.tables.push_back(
+      {.width = 2, .space = 0, .ids = {3, 9, 4'000'000'000u}, .weights = {1, -0.f, 1e-45f, -3e38f, 5, 6}});
   saved.tables.push_back({.width = 1, .space = -1, .ids = {0}, .weights = {0.5f}});
   saved.tables.push_back({.width = 16, .space = 1, .ids = {}, .weights = {}});
   return saved;
@@ -52,22 +56,29 @@ bool refused(const std::string& content) {
 
 /// A folder that is gone when the test ends.
 struct Folder {
-  Folder() : path(fs::temp_directory_path() / ("sounder-folder-" + std::to_string(::getpid()))) { fs::create_directory(path); }
+  Folder() : path(fs::temp_directory_path() / ("sounder-folder-" + std::to_string(::getpid()))) {
+    fs::create_directory(path);
+  }
   ~Folder() {
     std::error_code ignored;
     fs::remove_all(path, ignored);
   }
-  std::size_t files() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator())); }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+  }
   fs::path path;
 };
 
-Kernel kernel_of(ModelName model, const Dataset& data, int factors = 16) { return builtin_kernel({.model = model, .factors = factors}, data); }
+Kernel kernel_of(ModelName model, const Dataset& data, int factors = 16) {
+  return builtin_kernel({.model = model, .factors = factors}, data);
+}
 
 /// The weights of every row as a function of its original id.
 void set_by_id(Parameters& parameters, const Dataset& data) {
   for (std::size_t table = 0; table < parameters.layout().tables(); ++table) {
     const int space = parameters.layout().shape(table).space;
-    const std::size_t known = space < 0 ? parameters.layout().shape(table).rows : data.numbering(static_cast<std::uint32_t>(space)).size();
+    const std::size_t known =
+        space < 0 ? parameters.layout().shape(table).rows : data.numbering(static_cast<std::uint32_t>(space)).size();
     for (std::uint32_t row = 0; row < known; ++row) {
       const std::uint32_t id = space < 0 ? row : data.numbering(static_cast<std::uint32_t>(space)).original(row);
       float k = 0;
@@ -165,10 +176,14 @@ TEST_SUITE("params") {
     const Kernel logistic = kernel_of(ModelName::logistic, text), svm = kernel_of(ModelName::svm, text);
     const Kernel narrow = kernel_of(ModelName::mf, ratings, 16), wide = kernel_of(ModelName::mf, ratings, 64);
     Parameters p_logistic(logistic.layout), p_svm(svm.layout), p_narrow(narrow.layout), p_wide(wide.layout);
-    CHECK(contains(message_of([&] { from_saved(to_saved(logistic, p_logistic, text), svm, text, p_svm); }), "--model logistic"));
-    CHECK(contains(message_of([&] { from_saved(to_saved(logistic, p_logistic, text), narrow, ratings, p_narrow); }), "--model logistic"));
-    CHECK(contains(message_of([&] { from_saved(to_saved(narrow, p_narrow, ratings), wide, ratings, p_wide); }), "--factors"));
-    CHECK(contains(message_of([&] { from_saved(to_saved(wide, p_wide, ratings), narrow, ratings, p_narrow); }), "--factors"));
+    CHECK(contains(message_of([&] { from_saved(to_saved(logistic, p_logistic, text), svm, text, p_svm); }),
+                   "--model logistic"));
+    CHECK(contains(message_of([&] { from_saved(to_saved(logistic, p_logistic, text), narrow, ratings, p_narrow); }),
+                   "--model logistic"));
+    CHECK(contains(message_of([&] { from_saved(to_saved(narrow, p_narrow, ratings), wide, ratings, p_wide); }),
+                   "--factors"));
+    CHECK(contains(message_of([&] { from_saved(to_saved(wide, p_wide, ratings), narrow, ratings, p_narrow); }),
+                   "--factors"));
   }
 
   TEST_CASE("from_saved: tables that do not fit the model are refused, not written over its end") {

@@ -69,7 +69,9 @@ TEST_SUITE("params") {
     constexpr std::size_t kMany = RowLocks::kMostLocks * 3;
     RowLocks locks(Layout{{.rows = 5, .width = 1}, {.rows = kMany, .width = 1}, {.rows = 5, .width = 1}});
     RowLocks::Held one(locks), two(locks);
-    for (const std::uint32_t row : {0u, 1u, 2u, 3u, static_cast<std::uint32_t>(kMany) - 1, static_cast<std::uint32_t>(kMany)}) one.want(1, row);
+    for (const std::uint32_t row :
+         {0u, 1u, 2u, 3u, static_cast<std::uint32_t>(kMany) - 1, static_cast<std::uint32_t>(kMany)})
+      one.want(1, row);
     one.acquire();
     for (std::uint32_t row = 0; row < 5; ++row) two.want(0, row), two.want(2, row);  // of other tables: free
     two.want(1, static_cast<std::uint32_t>(kMany / 2));

@@ -15,15 +15,21 @@ namespace {
 using F = ThreadLanes::F;
 struct Get {
   template <class V>
-  V operator()(const float* cell, V) const { return shared_cell_relaxed::get<V>(cell); }
+  V operator()(const float* cell, V) const {
+    return shared_cell_relaxed::get<V>(cell);
+  }
 };
 struct Put {
   template <class V>
-  void operator()(float* cell, V value) const { shared_cell_relaxed::put<V>(cell, value); }
+  void operator()(float* cell, V value) const {
+    shared_cell_relaxed::put<V>(cell, value);
+  }
 };
 struct Add {
   template <class V>
-  void operator()(float* cell, V value) const { shared_cell_relaxed::atomic_add<V>(cell, value); }
+  void operator()(float* cell, V value) const {
+    shared_cell_relaxed::atomic_add<V>(cell, value);
+  }
 };
 using Form = FormOf<F, Get, Put, Add>;
 

@@ -111,7 +111,8 @@ TEST_SUITE("params") {
           else
             shared_cell::atomic_add<F>(cells, F{} + 1.f);
           const F seen = shared_cell::get<F>(cells);
-          for (int k = 0; k < kStrip; ++k) odd += seen[k] != std::floor(seen[k]) || seen[k] < 1 || seen[k] > kThreads * kAdds;
+          for (int k = 0; k < kStrip; ++k)
+            odd += seen[k] != std::floor(seen[k]) || seen[k] < 1 || seen[k] > kThreads * kAdds;
         }
         torn += odd;
       });

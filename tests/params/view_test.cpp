@@ -72,7 +72,8 @@ std::size_t wrong_dots(const Case& c) {
   }
   const View<Access> view(Access{}, c.parameters.cells());
   const double found = static_cast<double>(view.dot(kNarrow, c.example()));
-  if constexpr (std::is_same_v<typename Access::Scalar, double>) return std::abs(found - expected) > 1e-13 * (size + 1e-30);
+  if constexpr (std::is_same_v<typename Access::Scalar, double>)
+    return std::abs(found - expected) > 1e-13 * (size + 1e-30);
   return !close(found, expected, size);
 }
 
@@ -87,7 +88,8 @@ std::size_t wrong_moves(Kind kind, std::uint32_t size_of_example, float l2, floa
     const std::size_t row = c.id(j);
     const double step = static_cast<double>(kRate * b) * c.value(j);
     size[row] = std::abs(expected[row]) + std::abs(step);
-    expected[row] = (expected[row] - step) / (1 + static_cast<double>(kRate) * static_cast<double>(l2) * static_cast<double>(c.rarity[row]));
+    expected[row] = (expected[row] - step) /
+                    (1 + static_cast<double>(kRate) * static_cast<double>(l2) * static_cast<double>(c.rarity[row]));
   }
   std::size_t wrong = 0;
   for (std::size_t row = 0; row < kRows; ++row) {
@@ -119,7 +121,9 @@ void check_wide() {
   Parameters parameters(Layout{{.rows = kRows, .width = 1}, {.rows = 5, .width = 32}});
   for (std::size_t row = 0; row < 5; ++row)
     for (float& w : parameters.row(1, row)) w = static_cast<float>(random.normal());
-  const auto row_before = [&](std::size_t row) { return std::vector<float>(parameters.row(1, row).begin(), parameters.row(1, row).end()); };
+  const auto row_before = [&](std::size_t row) {
+    return std::vector<float>(parameters.row(1, row).begin(), parameters.row(1, row).end());
+  };
   const std::vector<float> left = row_before(2), middle = row_before(3), right = row_before(4);
 
   View<Access> view(with_rate<Access>(), parameters.cells());
@@ -128,8 +132,9 @@ void check_wide() {
   view.prefetch(kWide, 3);
   view.descend(kWide, 3, w, 0.5f, -2.f, x);
   for (std::size_t k = 0; k < 32; ++k) {
-    const double expected = (static_cast<double>(middle[k]) + static_cast<double>(kRate) * 2 * static_cast<double>(left[k])) /
-                            (1 + static_cast<double>(kRate) * 0.5);
+    const double expected =
+        (static_cast<double>(middle[k]) + static_cast<double>(kRate) * 2 * static_cast<double>(left[k])) /
+        (1 + static_cast<double>(kRate) * 0.5);
     CHECK(close(static_cast<double>(parameters.row(1, 3)[k]), expected, std::abs(expected) + 1));
   }
   CHECK(row_before(2) == left);
@@ -159,14 +164,17 @@ TEST_SUITE("params") {
   TEST_CASE("view: each gives ids and values, also where they are not stored") {
     const auto pairs = [](const Case& c) {
       std::vector<std::pair<std::uint32_t, float>> result;
-      View<Frozen>(Frozen{}, c.parameters.cells()).each(c.example(), [&](std::uint32_t id, float value) { result.emplace_back(id, value); });
+      View<Frozen>(Frozen{}, c.parameters.cells()).each(c.example(), [&](std::uint32_t id, float value) {
+        result.emplace_back(id, value);
+      });
       return result;
     };
     for (const Kind kind : {Kind::sparse, Kind::valueless, Kind::dense}) {
       const Case c(kind, 9, 5);
       const auto found = pairs(c);
       REQUIRE(found.size() == 9);
-      for (std::size_t j = 0; j < 9; ++j) CHECK((found[j].first == c.id(j) && static_cast<double>(found[j].second) == c.value(j)));
+      for (std::size_t j = 0; j < 9; ++j)
+        CHECK((found[j].first == c.id(j) && static_cast<double>(found[j].second) == c.value(j)));
     }
   }
 

@@ -20,7 +20,8 @@ TEST_SUITE("shm") {
       const bool ratings = format_of(model.value) == Format::ratings;
       const Dataset data = ratings ? Dataset::train(load("builtin:ratings", {.format = Format::ratings}), 1)
                                    : Dataset::train(load("builtin:spam,part=train", {.transform = TransformName::log1p,
-                                                                                     .normalize = NormalizeName::l2}), 1);
+                                                                                     .normalize = NormalizeName::l2}),
+                                                    1);
       const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 16}, data);
       Options options = options_for(Mode::serial, kEpochs);
       const double serial = train(kernel, data, options).curve.back().train_loss;
@@ -40,8 +41,8 @@ TEST_SUITE("shm") {
 
   TEST_CASE("2 % is less than what hardly any progress costs") {
     if (kThreadSanitizer) return skip("slow, and without threads");
-    const Dataset data = Dataset::train(load("builtin:spam,part=train", {.transform = TransformName::log1p,
-                                                                         .normalize = NormalizeName::l2}), 1);
+    const Dataset data = Dataset::train(
+        load("builtin:spam,part=train", {.transform = TransformName::log1p, .normalize = NormalizeName::l2}), 1);
     const Kernel kernel = builtin_kernel({.model = ModelName::logistic, .l2 = 1e-3}, data);
     Options options = options_for(Mode::serial, 20);
     const double serial = train(kernel, data, options).curve.back().train_loss;

@@ -21,9 +21,13 @@ struct Failing {
     if (x.label == 700) throw Error("example 700 is bad");
   }
   template <class V>
-  double loss(V&, const Example&) const { return 1; }
+  double loss(V&, const Example&) const {
+    return 1;
+  }
   template <class V>
-  double predict(V&, const Example&) const { return 0; }
+  double predict(V&, const Example&) const {
+    return 0;
+  }
   template <class F>
   void touches(const Example& x, F f) const {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids[j]);
@@ -54,7 +58,8 @@ TEST_SUITE("shm") {
           CAPTURE(std::string(name_of(kTeams, team)));
           CAPTURE(std::string(mode.name));
           CAPTURE(workers);
-          CHECK_THROWS_WITH_AS(train(kernel, data, options_for(mode.value, 2, workers, team)), "example 700 is bad", Error);
+          CHECK_THROWS_WITH_AS(train(kernel, data, options_for(mode.value, 2, workers, team)), "example 700 is bad",
+                               Error);
         }
     });
   }

@@ -25,7 +25,8 @@ std::map<std::size_t, int> blocks_of(const HotRows& plan, const Layout& layout, 
 /// In which share of the examples the hottest row of a block, and all of them together, are touched.
 std::pair<double, double> touches_of(const Dataset& data, std::size_t block, std::size_t stride) {
   double hottest = 0, all = 0;
-  for (std::size_t row = block * kBlockFloats / stride; row < data.features() && row * stride < (block + 1) * kBlockFloats; ++row) {
+  for (std::size_t row = block * kBlockFloats / stride;
+       row < data.features() && row * stride < (block + 1) * kBlockFloats; ++row) {
     const double share = data.frequencies()[row] / static_cast<double>(data.size());
     hottest = std::max(hottest, share);
     all += share;
@@ -62,7 +63,8 @@ void check_plan(const Kernel& kernel, const Dataset& data, const HotRowsOptions&
       const int doublings = blocks.at(block);
       const double period = options.updates * std::exp2(doublings);
       CHECK(period <= options.longest_period);
-      if (doublings > 0) CHECK(period * hottest <= options.updates * (1 + 1e-9));  // never more own updates than asked for
+      if (doublings > 0)
+        CHECK(period * hottest <= options.updates * (1 + 1e-9));  // never more own updates than asked for
       if (2 * period <= options.longest_period) CHECK(2 * period * hottest > options.updates);  // and not half as many
     }
   }

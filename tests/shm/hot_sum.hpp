@@ -16,7 +16,8 @@ struct HotSum {
   static constexpr Table<16, 1> wide{};
 
   Layout layout(const Dataset& data) const {
-    return Layout{{.rows = data.features(), .width = 1, .space = 0}, {.rows = data.features(), .width = 16, .space = 0}};
+    return Layout{{.rows = data.features(), .width = 1, .space = 0},
+                  {.rows = data.features(), .width = 16, .space = 0}};
   }
   template <class V>
   void step(V& view, const Example& x) const {
@@ -31,9 +32,13 @@ struct HotSum {
     view.each(x, [&](std::uint32_t row, float) { view.descend(wide, row, view.read(wide, row), 0.f, -1.f, one); });
   }
   template <class V>
-  double loss(V&, const Example&) const { return 1; }
+  double loss(V&, const Example&) const {
+    return 1;
+  }
   template <class V>
-  double predict(V&, const Example&) const { return 0; }
+  double predict(V&, const Example&) const {
+    return 0;
+  }
   template <class F>
   void touches(const Example& x, F f) const {
     for (int table = 0; table < 2; ++table)

@@ -41,9 +41,13 @@ struct Marking {
     for (std::uint32_t j = 0; j < x.size; ++j) rows->taken[x.ids[j]] = 0;
   }
   template <class V>
-  double loss(V&, const Example&) const { return 1; }
+  double loss(V&, const Example&) const {
+    return 1;
+  }
   template <class V>
-  double predict(V&, const Example&) const { return 0; }
+  double predict(V&, const Example&) const {
+    return 0;
+  }
   template <class F>
   void touches(const Example& x, F f) const {
     if (!*met) {

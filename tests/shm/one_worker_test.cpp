@@ -32,7 +32,8 @@ TEST_SUITE("shm") {
           options.mode = mode.value;
           options.team = team;
           const Result result = train(kernel, data, options);
-          const bool exact = mode.value == Mode::serial || shm::entry_of(mode.value).one_worker == shm::OneWorker::exact;
+          const bool exact =
+              mode.value == Mode::serial || shm::entry_of(mode.value).one_worker == shm::OneWorker::exact;
           if (exact) {
             CHECK(result.digest == serial.digest);
             CHECK(result.curve.back().train_loss == serial.curve.back().train_loss);

@@ -144,8 +144,9 @@ TEST_SUITE("shm") {
         ChunkQueue::Cursor cursor(queue);
         for (Range range; cursor.next(range);)
           for (std::size_t i = range.begin; i < range.end; i += 8) {
-            kernel.step_of(AccessKind::relaxed)(kernel.model.get(), {.cells = parameters.cells(window.data()), .rate = 1},
-                                                data.examples(), i, std::min(range.end, i + 8));
+            kernel.step_of(AccessKind::relaxed)(kernel.model.get(),
+                                                {.cells = parameters.cells(window.data()), .rate = 1}, data.examples(),
+                                                i, std::min(range.end, i + 8));
             window.tick();
           }
         if (settles) window.settle();

@@ -43,9 +43,7 @@ TEST_SUITE("shm") {
         const shm::Pinned pinned(cpu);
         CHECK(affinity() == std::set<int>{cpu});
         CHECK(shm::usable_cpus() == std::vector<int>{cpu});
-        {
-          const shm::Pinned nested(cpu);
-        }
+        { const shm::Pinned nested(cpu); }
         CHECK(affinity() == std::set<int>{cpu});
       }
       CHECK(affinity() == before);
@@ -80,7 +78,8 @@ TEST_SUITE("shm") {
       const auto team = shm::make_team(name, 3, PinName::core);
       std::vector<std::set<int>> seen(3);
       team->run([&](int worker) { seen[static_cast<std::size_t>(worker)] = affinity(); });
-      for (std::size_t worker = 0; worker < 3; ++worker) CHECK(seen[worker] == std::set<int>{cpus[worker % cpus.size()]});
+      for (std::size_t worker = 0; worker < 3; ++worker)
+        CHECK(seen[worker] == std::set<int>{cpus[worker % cpus.size()]});
       CHECK(affinity() == before);
       CHECK_THROWS_AS(team->run([](int) { throw 1; }), int);
       CHECK(affinity() == before);

@@ -23,9 +23,13 @@ struct Counting {
     view.descend(weights, x, RowFactor{}, -1e-6f);  // so that modes have something to merge
   }
   template <class V>
-  double loss(V&, const Example&) const { return 1; }
+  double loss(V&, const Example&) const {
+    return 1;
+  }
   template <class V>
-  double predict(V&, const Example&) const { return 0; }
+  double predict(V&, const Example&) const {
+    return 0;
+  }
   template <class F>
   void touches(const Example& x, F f) const {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids[j]);
@@ -83,14 +87,14 @@ TEST_SUITE("shm") {
     const Options options = options_for(Mode::hogwild, 3, 2);
     constexpr auto relaxed = static_cast<std::size_t>(AccessKind::relaxed);
     CHECK(wrong_visits(1025, options, [](Kernel& kernel) {
-            kernel.step[relaxed] = [](const void* model, const StepContext& context, const Examples& all, std::size_t begin,
-                                      std::size_t end) {
+            kernel.step[relaxed] = [](const void* model, const StepContext& context, const Examples& all,
+                                      std::size_t begin, std::size_t end) {
               detail::steps<Counting, Relaxed<Sgd>>(model, context, all, begin, end - 1);
             };
           }) > 0);
     CHECK(wrong_visits(1025, options, [](Kernel& kernel) {
-            kernel.step[relaxed] = [](const void* model, const StepContext& context, const Examples& all, std::size_t begin,
-                                      std::size_t end) {
+            kernel.step[relaxed] = [](const void* model, const StepContext& context, const Examples& all,
+                                      std::size_t begin, std::size_t end) {
               detail::steps<Counting, Relaxed<Sgd>>(model, context, all, begin, end);
               if (begin == 0) detail::steps<Counting, Relaxed<Sgd>>(model, context, all, 0, 1);
             };

@@ -20,7 +20,8 @@ enum class Pulls { one_by_one, in_turn, at_random, threads };
 /// The number of examples that a round over chunks [first, last) did not visit exactly `times` times; ranges outside
 /// of the set count too. Works on any queue that looks like a ChunkQueue, so that it can be tried on broken ones.
 template <class Queue>
-std::size_t wrong_visits(Queue& queue, std::vector<std::uint32_t>& visits, std::uint32_t times, int workers, Pulls pulls) {
+std::size_t wrong_visits(Queue& queue, std::vector<std::uint32_t>& visits, std::uint32_t times, int workers,
+                         Pulls pulls) {
   std::vector<typename Queue::Cursor> cursors;
   for (int worker = 0; worker < workers; ++worker) cursors.emplace_back(queue);
   std::vector<std::vector<Range>> ranges(cursors.size());
@@ -43,7 +44,9 @@ std::size_t wrong_visits(Queue& queue, std::vector<std::uint32_t>& visits, std::
     std::vector<std::size_t> active(cursors.size());
     for (std::size_t worker = 0; worker < active.size(); ++worker) active[worker] = worker;
     for (std::size_t turn = 0; !active.empty(); ++turn) {
-      const std::size_t at = pulls == Pulls::one_by_one ? 0 : pulls == Pulls::in_turn ? turn % active.size() : random.below(active.size());
+      const std::size_t at = pulls == Pulls::one_by_one ? 0
+                             : pulls == Pulls::in_turn  ? turn % active.size()
+                                                        : random.below(active.size());
       if (!pull(active[at])) active.erase(active.begin() + static_cast<std::ptrdiff_t>(at));
     }
   }

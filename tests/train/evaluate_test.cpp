@@ -25,7 +25,9 @@ Parameters random_parameters(const Kernel& kernel) {
 }
 
 double naive_prediction(ModelName model, const Parameters& w, const Example& x) {
-  const auto weight = [&](std::size_t table, std::size_t row, std::size_t k = 0) { return static_cast<double>(w.row(table, row)[k]); };
+  const auto weight = [&](std::size_t table, std::size_t row, std::size_t k = 0) {
+    return static_cast<double>(w.row(table, row)[k]);
+  };
   if (model == ModelName::mf) {  // width 16: the biases in slots 14 and 15
     double score = weight(2, 0) + weight(0, x.ids[0], 14) + weight(1, x.ids[1], 15);
     for (std::size_t k = 0; k < 14; ++k) score += weight(0, x.ids[0], k) * weight(1, x.ids[1], k);
@@ -39,9 +41,12 @@ double naive_prediction(ModelName model, const Parameters& w, const Example& x) 
 
 double naive_loss(ModelName model, double score, double label) {
   switch (model) {
-    case ModelName::logistic: return std::log1p(std::exp(-label * score));
-    case ModelName::svm: return label * score < 1 ? 1 - label * score : 0;
-    case ModelName::mf: return (score - label) * (score - label) / 2;
+    case ModelName::logistic:
+      return std::log1p(std::exp(-label * score));
+    case ModelName::svm:
+      return label * score < 1 ? 1 - label * score : 0;
+    case ModelName::mf:
+      return (score - label) * (score - label) / 2;
   }
   return -1;
 }
@@ -81,7 +86,8 @@ TEST_SUITE("train") {
         for (std::size_t i = 0; i < data.size(); ++i) {
           const double label = static_cast<double>(examples.labels[i]);
           const double score = naive_prediction(model.value, parameters, examples[i]);
-          if (std::abs(score - predictions[i]) > 1e-9 * (1 + std::abs(score))) FAIL(i << ": " << score << " " << predictions[i]);
+          if (std::abs(score - predictions[i]) > 1e-9 * (1 + std::abs(score)))
+            FAIL(i << ": " << score << " " << predictions[i]);
           loss += naive_loss(model.value, score, label);
           metric += kernel.task == Task::binary ? (score > 0) == (label > 0) : (score - label) * (score - label);
         }

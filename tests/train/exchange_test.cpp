@@ -25,11 +25,17 @@ struct Counting {
     view.descend(weights, 0, view.read(weights, 0), 0.f, -1.f);
   }
   template <class V>
-  double loss(V&, const Example&) const { return 1; }
+  double loss(V&, const Example&) const {
+    return 1;
+  }
   template <class V>
-  double predict(V&, const Example&) const { return 0; }
+  double predict(V&, const Example&) const {
+    return 0;
+  }
   template <class F>
-  void touches(const Example&, F f) const { f(0, 0); }
+  void touches(const Example&, F f) const {
+    f(0, 0);
+  }
 };
 
 /// Writes down every call; adds 10'000 to row 0 before each round.
@@ -104,7 +110,8 @@ TEST_SUITE("train") {
     Observer nobody;
     const auto backend = shm::make_backend(s.options);
     const Result result = fit({.kernel = s.kernel, .train = s.data}, s.options, *backend, recorder, nobody);
-    for (const Point& point : result.curve) CHECK(point.examples == Setup::kExamples * static_cast<std::size_t>(point.epoch));
+    for (const Point& point : result.curve)
+      CHECK(point.examples == Setup::kExamples * static_cast<std::size_t>(point.epoch));
   }
 
   TEST_CASE("exchange: what it throws comes out of fit") {

@@ -184,7 +184,9 @@ TEST_SUITE("train") {
     const Dataset data = small_set(ModelName::logistic);
     const Kernel kernel = builtin_kernel({}, data);
     Doing doing;
-    doing.epoch = [](int epoch) { if (epoch == 1) throw Error("from on_epoch"); };
+    doing.epoch = [](int epoch) {
+      if (epoch == 1) throw Error("from on_epoch");
+    };
     CHECK_THROWS_WITH_AS(watched(kernel, data, options_for(Mode::hogwild, 3, 2), doing), "from on_epoch", Error);
     doing.epoch = [](int) {};
     doing.point = [](const Point&) -> bool { throw Error("from on_point"); };
@@ -199,7 +201,8 @@ TEST_SUITE("train") {
       const Result first = train(kernel, data, options_for(Mode::serial, 3));
       const SavedModel saved = to_saved(kernel, first.parameters, data);
       const auto backend = make_serial_backend();
-      const Result same = fit({.kernel = kernel, .train = data, .start = &saved}, options_for(Mode::serial, 0), *backend);
+      const Result same =
+          fit({.kernel = kernel, .train = data, .start = &saved}, options_for(Mode::serial, 0), *backend);
       CHECK(same.digest == first.digest);
       CHECK(same.curve.front().train_loss == first.curve.back().train_loss);
       Options small_steps = options_for(Mode::serial, 2);
@@ -210,9 +213,11 @@ TEST_SUITE("train") {
 
       // Other examples know other frequencies; the rows of the model come along and keep their weights.
       const bool ratings = format_of(model.value) == Format::ratings;
-      const Dataset other = Dataset::train(load(ratings ? "synthetic:netflix,users=300,items=200,hottest=0.1,examples=900,seed=4"
-                                                        : "synthetic:zipf,features=4000,nonzeros=20,examples=900,seed=4",
-                                                {.format = format_of(model.value)}), 1, saved.ids_by_space(data.spaces()));
+      const Dataset other =
+          Dataset::train(load(ratings ? "synthetic:netflix,users=300,items=200,hottest=0.1,examples=900,seed=4"
+                                      : "synthetic:zipf,features=4000,nonzeros=20,examples=900,seed=4",
+                              {.format = format_of(model.value)}),
+                         1, saved.ids_by_space(data.spaces()));
       const Kernel renumbered = builtin_kernel({.model = model.value, .l2 = 1e-3}, other);
       Parameters parameters(renumbered.layout);
       from_saved(saved, renumbered, other, parameters);

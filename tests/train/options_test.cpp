@@ -26,7 +26,9 @@ std::string complaint(void (*spoil)(Options&)) {
   return "";
 }
 
-bool names(const std::string& message, const std::string& flag) { return message.starts_with(flag + " ") && message.find(": give ") != std::string::npos; }
+bool names(const std::string& message, const std::string& flag) {
+  return message.starts_with(flag + " ") && message.find(": give ") != std::string::npos;
+}
 
 }  // namespace
 

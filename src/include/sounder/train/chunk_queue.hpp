@@ -65,9 +65,12 @@ class ChunkQueue {
 
   std::size_t examples_, per_chunk_;
   std::vector<std::uint32_t> order_;
-  std::size_t short_at_ = 0;  ///< where in the order the last chunk is, the only one that may be short
-  std::size_t first_ = 0, last_ = 0, workers_ = 1;
+  std::size_t workers_ = 1;
   const std::atomic<bool>* stop_;
+  // Written by: open() and permute(), when no worker runs. Read by: workers and progress displays, which may ask at any time.
+  // Order: relaxed; a display may see a mix of two rounds for a moment, which taken() bounds.
+  std::atomic<std::size_t> first_{0}, last_{0};
+  std::atomic<std::size_t> short_at_{0};  ///< where in the order the last chunk is, the only one that may be short
   // Written by: the worker that takes chunks. Read by: workers and progress displays. Order: relaxed; the chunks
   // themselves are immutable during a round, and the team's start and end of a round order everything else.
   alignas(kCacheLine) std::atomic<std::size_t> next_{0};
