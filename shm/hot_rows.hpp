@@ -14,7 +14,7 @@ struct HotRowsOptions {
   int updates = 16;                   ///< u: own updates of a row between two merges of its block; a power of two
   std::size_t most_rows = 65'536;     ///< at most so many hot rows a table
   int longest_period = 16'384;        ///< examples between two merges of a block, at most
-  double least_touches = 1. / 64;     ///< a block that one example touches less often is cold: sharing it costs less
+  double least_touches = 1. / 32;     ///< a block that one example touches less often is cold: sharing it costs less
 };
 
 /// The plan of mode `cached`, found from the data. Rows are numbered by frequency, so the hot rows of a table

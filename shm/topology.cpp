@@ -86,9 +86,12 @@ std::optional<double> core_to_core_ns() {
       ball.turn.store(2 * i + 1 + me, std::memory_order_release);
     }
   };
-  std::thread other(play, 1);
-  while (ball.turn.load(std::memory_order_acquire) != 0) {
-  }
+  std::atomic<bool> ready{false};  // the clock does not time the start of a thread
+  std::thread other([&] {
+    ready.store(true, std::memory_order_release);
+    play(1);
+  });
+  while (!ready.load(std::memory_order_acquire)) std::this_thread::yield();
   const auto begin = std::chrono::steady_clock::now();
   play(0);
   other.join();

@@ -1,8 +1,12 @@
 // Team `threads`: std::thread, kept for the life of the team; the caller is worker 0.
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
 #include <sounder/params/table.hpp>
 #include <sounder/shm/topology.hpp>
 
@@ -15,14 +19,15 @@ class ThreadsTeam final : public Team {
  public:
   ThreadsTeam(int workers, Placement placement)
       : workers_(workers), placement_(std::move(placement)), spins_(placement_.empty() ? 0 : kSpins) {
-    for (int worker = 1; worker < workers_; ++worker) threads_.emplace_back([this, worker] { live(worker); });
+    try {
+      for (int worker = 1; worker < workers_; ++worker) threads_.emplace_back([this, worker] { live(worker); });
+    } catch (const std::system_error& error) {
+      const std::size_t started = threads_.size() + 1;
+      end();
+      throw Error(fmt::format("cannot start {} threads, only {} ({}): use fewer --threads", workers_, started, error.what()));
+    }
   }
-  ~ThreadsTeam() override {
-    work_ = nullptr;
-    round_.fetch_add(1, std::memory_order_release);
-    round_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~ThreadsTeam() override { end(); }
   ThreadsTeam(const ThreadsTeam&) = delete;
   ThreadsTeam& operator=(const ThreadsTeam&) = delete;
 
@@ -45,6 +50,13 @@ class ThreadsTeam final : public Team {
   // Rounds follow each other within microseconds on small sets, where waking a sleeper costs as much as the
   // round: spin first. Not where workers share cores.
   static constexpr int kSpins = 20'000;
+
+  void end() {
+    work_ = nullptr;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void await(std::atomic<int>& value, int old) const {
     for (int i = 0; i < spins_; ++i) {

@@ -102,8 +102,10 @@ class Run {
     result_.stopped = stopped;
     result_.digest = digest(to_saved(problem_.kernel, result_.parameters, problem_.train));
     if (stopped == Stopped::diverged)
-      result_.advice = fmt::format("diverged in epoch {} (loss {:.4g}) at step {:.3g}: try --step {:.2g}", last().epoch,
-                                   last().train_loss, step_, smaller_step());
+      result_.advice = fmt::format("diverged in epoch {} ({}) at step {:.3g}: try --step {:.2g}", last().epoch,
+                                   std::isfinite(last().train_loss) ? fmt::format("loss {:.4g}", last().train_loss)
+                                                                    : std::string("the loss is not a number"),
+                                   step_, smaller_step());
     return std::move(result_);
   }
 

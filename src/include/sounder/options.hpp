@@ -23,9 +23,9 @@ struct Options {
   double decay = 0.85;                        ///< of the schedule
   RuleName rule = RuleName::sgd;
   std::uint64_t seed = 1;                     ///< of the order of the examples and of the start values
-  std::optional<std::size_t> hot_rows;        ///< mode cached: most rows a worker keeps privately; unset: found from the data
-  std::optional<int> flush;                   ///< mode cached: own updates of a row between merges; unset: by the number of workers
-  std::optional<double> target_loss;          ///< stop when the training loss is at or below
+  std::optional<std::size_t> hot_rows{};      ///< mode cached: most rows a worker keeps privately; unset: found from the data
+  std::optional<int> flush{};                 ///< mode cached: own updates of a row between merges; unset: by the number of workers
+  std::optional<double> target_loss{};        ///< stop when the training loss is at or below
   const std::atomic<bool>* stop = nullptr;    ///< set from any thread or signal handler: the run ends within a few chunks
 
   /// Throws Error naming the field (as a flag) and the mend.

@@ -23,17 +23,19 @@ inline namespace SOUNDER_ISA {
 /// Merges one worker's private block into the shared one; afterwards own == base == what was stored in shared.
 ///
 ///   a = own - base (own movement), b = shared - base (the others'), m = joint movement of the last period
-///   theta += 1/2 if cos(a, m) < -0.2, else theta -= 1/8, within 0 ... 1
+///   theta += 1/2 if cos(a, m) < -1/2, else theta -= 1/8, within 0 ... 1
 ///   shared += a - theta * clip(a.b / b.b, 0, 1) * b
 ///
 /// Workers that all correct the same error overshoot together when their movements are summed: the next own
-/// movement then points against the joint one, which raises theta and projects the common part away. Where
-/// no overshoot shows it is the plain sum, which costs no accuracy. One merge of a block at a time: the
+/// movement then points against the joint one, which raises theta and projects the common part away. Movements
+/// that approach a point without overshoot correlate by no less than -1/2, however noisy they are (those of an
+/// autoregressive process with factor r: -(1 - r) / 2), hence the bound. Where no overshoot shows it is the
+/// plain sum, which costs no accuracy. One merge of a block at a time: the
 /// caller holds the block's lock. `shared` may be read by lock-free readers meanwhile.
 SOUNDER_INLINE void merge_guarded_sum(float* shared, float* own, GuardedSumBlock& block) {
   using F = ThreadLanes::F;
   constexpr int kStrip = ThreadLanes::kStrip, kStrips = static_cast<int>(kBlockFloats) / kStrip;
-  constexpr float kTurned = -0.2f, kRaise = 0.5f, kLower = 0.125f;
+  constexpr float kTurned = -0.5f, kRaise = 0.5f, kLower = 0.125f;
 
   F current[kStrips], a[kStrips], b[kStrips], ab{}, bb{}, aa{}, am{}, mm{};
   SOUNDER_UNROLL for (int i = 0; i < kStrips; ++i) {
