@@ -48,7 +48,8 @@ class ShmBackend final : public Backend {
 
 std::unique_ptr<Backend> make_backend(const Options& options) {
   options.validate();
-  if (options.mode == Mode::serial) return make_serial_backend();
+  // Placed like the first worker of any other mode, so that they compare on the same core.
+  if (options.mode == Mode::serial) return make_serial_backend(make_team(TeamName::threads, 1, options.pin));
   return std::make_unique<ShmBackend>(options);
 }
 

@@ -5,6 +5,8 @@
 // Blocks when: never.
 // Fails how: not.
 // Source: Robbins, Monro, 1951.
+#include <utility>
+
 #include <sounder/train/backend.hpp>
 
 namespace sounder {
@@ -12,7 +14,9 @@ namespace {
 
 class Serial final : public Backend {
  public:
-  Team& team() override { return team_; }
+  explicit Serial(std::unique_ptr<Team> team) : team_(std::move(team)) {}
+
+  Team& team() override { return *team_; }
 
   void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
     kernel_ = &kernel;
@@ -25,12 +29,14 @@ class Serial final : public Backend {
     // a compiler that vectorizes single floats (docs/adr/0002).
     const StepFunction step = kernel_->step_of(AccessKind::relaxed);
     const StepContext context{.cells = cells_, .rate = round.rate};
-    ChunkQueue::Cursor cursor(queue);
-    for (Range range; cursor.next(range);) step(kernel_->model.get(), context, examples_, range.begin, range.end);
+    team_->run([&](int) {
+      ChunkQueue::Cursor cursor(queue);
+      for (Range range; cursor.next(range);) step(kernel_->model.get(), context, examples_, range.begin, range.end);
+    });
   }
 
  private:
-  SerialTeam team_;
+  std::unique_ptr<Team> team_;
   const Kernel* kernel_ = nullptr;
   Examples examples_{};
   Cells cells_;
@@ -38,6 +44,8 @@ class Serial final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_serial_backend() { return std::make_unique<Serial>(); }
+std::unique_ptr<Backend> make_serial_backend(std::unique_ptr<Team> team) {
+  return std::make_unique<Serial>(std::move(team));
+}
 
 }  // namespace sounder

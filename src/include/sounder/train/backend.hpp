@@ -34,7 +34,8 @@ class Backend {
   virtual void run(const Round& round, ChunkQueue& queue) = 0;
 };
 
-/// One thread, the calling one: the oracle of all tests.
-std::unique_ptr<Backend> make_serial_backend();
+/// One thread: the oracle of all tests. `team` has one worker, and says which thread that is and where it runs;
+/// by default the calling one, wherever it is.
+std::unique_ptr<Backend> make_serial_backend(std::unique_ptr<Team> team = std::make_unique<SerialTeam>());
 
 }  // namespace sounder
