@@ -63,6 +63,13 @@ HotRows::HotRows(const Kernel& kernel, const Dataset& data, const HotRowsOptions
       blocks.push_back(at / kBlockFloats < head.size() ? head[at / kBlockFloats]
                                                        : Block{kernel.layout.offset(t) + at, doublings_of(0, options)});
   }
+  const bool any_hot = std::any_of(head_floats.begin(), head_floats.end(), [&](const std::size_t& floats) {
+    return floats > 0 && &floats - head_floats.data() != kernel.intercept_table;
+  });
+  if (!any_hot) {  // a thinned intercept alone is not worth a window
+    blocks.clear();
+    std::fill(head_floats.begin(), head_floats.end(), 0);
+  }
   std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.doublings < b.doublings; });
   const int most = blocks.empty() ? 0 : blocks.back().doublings;
   for (int z = 0; z <= most; ++z)

@@ -23,7 +23,7 @@ class Cached final : public Discipline {
  public:
   explicit Cached(const Setting& setting)
       : setting_(setting), plan_(setting.kernel, setting.data, options_of(setting)), locks_(plan_.blocks.size()) {
-    if (setting.workers == 1) return;  // nobody to share with: hogwild on the parameters themselves
+    if (setting.workers == 1 || plan_.blocks.empty()) return;  // nothing to share: hogwild on the parameters themselves
     for (int i = 0; i < setting.workers; ++i) windows_.push_back(std::make_unique<Window>(plan_, locks_, setting.parameters));
   }
 
