@@ -1,7 +1,9 @@
 #include "session.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <deque>
 #include <new>
 
@@ -80,6 +82,7 @@ class Reporter final : public Observer {
     for (RecordFile& file : files_) file.write(point_record(settings_, facts_, point));
     return true;
   }
+  void on_end() override { line_.on_end(); }
 
  private:
   const Settings& settings_;
@@ -93,6 +96,7 @@ class Session {
   explicit Session(const Settings& settings)
       : settings_(settings), out_(settings.json == "-" ? stderr : stdout), loaded_(load_all(settings)),
         kernel_(builtin_kernel(settings.model, *loaded_.train)) {
+    if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
     if (!settings.json.empty()) files_.emplace_back(settings.json);
     if (!settings.curve.empty()) files_.emplace_back(settings.curve);
   }
@@ -110,7 +114,8 @@ class Session {
     if (!settings_.quiet) fmt::print(out_, "{}", table_of(rows, *loaded_.train, kernel_.task));
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
-    std::fflush(out_);
+    if (std::fflush(out_) != 0)
+      throw Error(fmt::format("cannot write {}: {}", out_ == stdout ? "stdout" : "stderr", std::strerror(errno)));
     if (interrupted.load(std::memory_order_relaxed)) return kInterrupted;
     return std::any_of(results.begin(), results.end(), [](const Result& r) { return r.stopped == Stopped::diverged; })
                ? kDiverged
@@ -165,11 +170,14 @@ class Session {
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
     for (RecordFile& file : files_) file.write(summary_record(settings_, facts, result));
     write_outputs(result, backend->team());
+    result.parameters = {};  // the table needs the curve only
     return result;
   }
 
   void write_outputs(const Result& result, Team& team) const {
-    if (!settings_.save.empty()) {
+    if (!settings_.save.empty() && result.stopped == Stopped::diverged)
+      fmt::print(stderr, "bench_shm: --save {} was not written: the run diverged\n", settings_.save);
+    else if (!settings_.save.empty()) {
       SavedModel saved = to_saved(kernel_, result.parameters, *loaded_.train);
       saved.facts[kTransformFact] = name_of(kTransforms, settings_.load.transform);
       saved.facts[kNormalizeFact] = name_of(kNormalizes, settings_.load.normalize);
@@ -191,10 +199,11 @@ class Session {
 }  // namespace
 
 int run_session(const Settings& settings) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, said in a sentence
+  Session session(settings);      // while it loads, a signal ends the process: there is nothing to save yet
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, said in a sentence
-  return Session(settings).run();
+  return session.run();
 }
 
 int main_of(int argc, const char* const* argv) {

@@ -31,7 +31,7 @@ Number number_of(const char* flag, const std::string& text) {
   Number value{};
   const char* const end = text.data() + text.size();
   const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec == std::errc::result_out_of_range) throw Error(fmt::format("{} {} is out of range: give a smaller number", flag, text));
+  if (result.ec == std::errc::result_out_of_range) throw Error(fmt::format("{} {} is out of range: give a number that fits", flag, text));
   if (result.ec != std::errc{} || result.ptr != end || !std::isfinite(static_cast<double>(value)))
     throw Error(fmt::format("{} needs a {}, not \"{}\"", flag, std::is_integral_v<Number> ? "whole number" : "number", text));
   return value;
@@ -131,8 +131,8 @@ void declare(CLI::App& app, Settings& s) {
   line.number<double>("--l2", s.model.l2, "weight of l2/2 |w|^2 in the objective (default 0)");
   line.name("--rule", kRules, o.rule, "how a gradient moves a weight");
   line.number<std::uint64_t>("--seed", o.seed, "of the order of the examples and the start values (default 1)");
-  line.number<std::size_t>("--hot-rows", o.hot_rows, "mode cached: most rows that a worker keeps privately (default: from the data)");
-  line.number<int>("--flush", o.flush, "mode cached: own updates of a row between merges (default: from the threads)");
+  line.number<std::size_t>("--hot-rows", o.hot_rows, "mode cached: most rows that a worker keeps privately, rounded up to whole pages (default: from the data)");
+  line.number<int>("--flush", o.flush, "mode cached: own updates of a row between merges, rounded down to a power of two (default: from the threads)");
   line.number<double>("--target-loss", o.target_loss, "end a run when the training loss is at or below this");
   line.path("--curve", s.curve, "write the records of all runs, as JSON lines (.jsonl) or a table (.csv)");
   line.path("--json", s.json, "write the records of all runs as JSON lines; - is stdout, and then nothing else goes there");
@@ -151,10 +151,31 @@ void check_writable(const char* flag, const std::string& path) {
   if (std::filesystem::is_directory(target, ignored)) throw Error(fmt::format("{} {} is a directory: give a file", flag, path));
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
   const bool exists = std::filesystem::exists(target, ignored);
+  const bool renamed = std::string_view(flag) == "--save" && (!exists || std::filesystem::is_regular_file(target, ignored));
   if (!std::filesystem::is_directory(folder, ignored))
     throw Error(fmt::format("{} {} cannot be written: there is no directory {}", flag, path, folder.string()));
-  if (access(exists ? path.c_str() : folder.c_str(), W_OK) != 0)
+  if (access(exists && !renamed ? path.c_str() : folder.c_str(), W_OK) != 0)  // a renamed file is made anew in its folder
     throw Error(fmt::format("{} {} cannot be written: permission denied", flag, path));
+}
+
+/// Two flags that name one file: one would destroy what the other reads or writes. Devices may be shared.
+void check_distinct(const Settings& s) {
+  const std::pair<const char*, const std::string&> outputs[] = {
+      {"--curve", s.curve}, {"--json", s.json}, {"--predict", s.predict}, {"--save", s.save}};
+  const std::pair<const char*, const std::string&> inputs[] = {{"--data", s.data}, {"--test", s.test}};
+  const auto same = [](const std::string& a, const std::string& b) {
+    std::error_code error;
+    if (a.empty() || b.empty() || (std::filesystem::exists(a, error) && !std::filesystem::is_regular_file(a, error))) return false;
+    return std::filesystem::weakly_canonical(a, error) == std::filesystem::weakly_canonical(b, error);
+  };
+  const auto refuse = [&](const auto& one, const auto& other) {
+    if (same(one.second, other.second))
+      throw Error(fmt::format("{} {} is also {}: give another file", one.first, one.second, other.first));
+  };
+  for (std::size_t i = 0; i < std::size(outputs); ++i) {
+    for (const auto& input : inputs) refuse(outputs[i], input);
+    for (std::size_t k = i + 1; k < std::size(outputs); ++k) refuse(outputs[i], outputs[k]);
+  }
 }
 
 void check(const Settings& s) {
@@ -166,6 +187,10 @@ void check(const Settings& s) {
   if (s.predict == "-" || s.save == "-" || s.curve == "-") throw Error("only --json can be - (stdout): give a file");
   if (!s.curve.empty() && !s.curve.ends_with(".jsonl") && !s.curve.ends_with(".csv"))
     throw Error(fmt::format("--curve {} has an unknown ending: give a name that ends in .jsonl or .csv", s.curve));
+  if (s.json.ends_with(".csv")) throw Error(fmt::format("--json {} would hold JSON lines: use --curve for CSV", s.json));
+  if (s.model.model == ModelName::mf && (s.model.factors < 3 || s.model.factors > 256))
+    throw Error(fmt::format("--factors {} is out of range: give 3 to 256, two of which are the biases", s.model.factors));
+  check_distinct(s);
   check_writable("--curve", s.curve);
   check_writable("--json", s.json);
   check_writable("--predict", s.predict);

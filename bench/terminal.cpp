@@ -1,5 +1,6 @@
 #include "terminal.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -47,7 +48,7 @@ std::vector<Column> columns_of(const std::vector<TableRow>& rows, const Dataset&
     columns.push_back({fmt::format("test {}", metric_name(task)), [](const TableRow& r) { return fixed(*last(r).test_metric); },
                        [ratings](const TableRow& r) { return ratings ? *last(r).test_metric : -*last(r).test_metric; }});
   }
-  if (rows.front().auc)
+  if (std::any_of(rows.begin(), rows.end(), [](const TableRow& r) { return r.auc.has_value(); }))
     columns.push_back({"test auc", [](const TableRow& r) { return fixed(r.auc.value_or(NAN)); }, [](const TableRow& r) { return -r.auc.value_or(NAN); }});
   columns.push_back({"seconds", [](const TableRow& r) { return duration(r.result->seconds); }, [](const TableRow& r) { return r.result->seconds; }});
   columns.push_back({ratings ? "ratings/s" : "examples/s", [](const TableRow& r) { return human(rate(r)); }, [](const TableRow& r) { return -rate(r); }});
@@ -76,37 +77,46 @@ LiveLine::LiveLine(std::string label, int epochs, bool quiet)
 }
 
 LiveLine::~LiveLine() {
-  ended_.store(true, std::memory_order_release);
-  ended_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (enabled_) fmt::print(stderr, "\r\033[K");
 }
 
 void LiveLine::on_epoch(int epoch, const ChunkQueue& queue) {
-  if (epoch == 0) began_.store(now(), std::memory_order_relaxed);
-  epoch_.store(epoch, std::memory_order_relaxed);
-  queue_.store(&queue, std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  if (epoch == 0) began_ = now();
+  epoch_ = epoch;
+  queue_ = &queue;
 }
 
-void LiveLine::on_point(const Point& point) { loss_.store(point.train_loss, std::memory_order_relaxed); }
+void LiveLine::on_point(const Point& point) {
+  const std::lock_guard lock(mutex_);
+  loss_ = point.train_loss;
+  queue_ = nullptr;
+}
+
+void LiveLine::on_end() {
+  const std::lock_guard lock(mutex_);
+  queue_ = nullptr;
+}
 
 void LiveLine::show() {
   constexpr auto kPeriod = std::chrono::milliseconds(200);
-  while (!ended_.load(std::memory_order_acquire)) {
-    std::this_thread::sleep_for(kPeriod);
-    draw();
-  }
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kPeriod, [&] { return ended_; })) draw();
 }
 
 void LiveLine::draw() const {
-  const ChunkQueue* queue = queue_.load(std::memory_order_acquire);
-  if (!queue) return;
-  const double total = static_cast<double>(queue->examples());
-  const double done = total * epoch_.load(std::memory_order_relaxed) + static_cast<double>(queue->taken());
-  const double elapsed = now() - began_.load(std::memory_order_relaxed);
+  if (!queue_) return;
+  const double total = static_cast<double>(queue_->examples());
+  const double done = total * epoch_ + static_cast<double>(queue_->taken());
+  const double elapsed = now() - began_;
   const double left = done > 0 ? elapsed * (total * epochs_ / done - 1) : NAN;
-  fmt::print(stderr, "\r\033[K{}  epoch {}/{}  loss {:.5f}  {} examples/s  {} left", label_,
-             epoch_.load(std::memory_order_relaxed) + 1, epochs_, loss_.load(std::memory_order_relaxed),
+  fmt::print(stderr, "\r\033[K{}  epoch {}/{}  loss {:.5f}  {} examples/s  {} left", label_, epoch_ + 1, epochs_, loss_,
              human(elapsed > 0 ? done / elapsed : NAN), std::isfinite(left) ? duration(left) : "?");
   std::fflush(stderr);
 }

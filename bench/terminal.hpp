@@ -1,8 +1,9 @@
 // What a person sees: one live line while a run goes on, one table at the end.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +27,7 @@ class LiveLine final {
 
   void on_epoch(int epoch, const ChunkQueue& queue);
   void on_point(const Point& point);
+  void on_end();
 
  private:
   void show();
@@ -34,13 +36,13 @@ class LiveLine final {
   std::string label_;
   int epochs_;
   bool enabled_;
-  // Written by: the training thread between rounds. Read by: the drawing thread. Order: release and acquire on
-  // queue_, which is null while the others change.
-  std::atomic<const ChunkQueue*> queue_{nullptr};
-  std::atomic<int> epoch_{0};
-  std::atomic<double> loss_{0};
-  std::atomic<double> began_{0};  ///< seconds on the steady clock when the first epoch began
-  std::atomic<bool> ended_{false};
+  std::mutex mutex_;  ///< guards all fields up to the thread
+  std::condition_variable wake_;
+  const ChunkQueue* queue_ = nullptr;  ///< null whenever it may not be asked: outside of epochs
+  int epoch_ = 0;
+  double loss_ = 0;
+  double began_ = 0;  ///< seconds on the steady clock when the first epoch began
+  bool ended_ = false;
   std::thread thread_;
 };
 

@@ -48,14 +48,16 @@ HotRows::HotRows(const Kernel& kernel, const Dataset& data, const HotRowsOptions
 
     std::vector<Block> head;
     std::size_t hot = 0;  // blocks up to the last hot one
-    for (std::size_t at = 0; at < std::min(rows, options.most_rows) * stride; at += kBlockFloats) {
+    const std::size_t limit = std::min(rows, options.most_rows) * stride;
+    const std::size_t reach = std::min(rows * stride, (limit + kPageFloats - 1) / kPageFloats * kPageFloats);
+    for (std::size_t at = 0; at < reach; at += kBlockFloats) {
       double touches = 0, hottest = 0;
       for (std::size_t row = at / stride; row < rows && row * stride < at + kBlockFloats; ++row) {
         touches += shares[row];
         hottest = std::max(hottest, shares[row]);
       }
       head.push_back({kernel.layout.offset(t) + at, doublings_of(hottest, options)});
-      if (touches >= options.least_touches) hot = head.size();
+      if (at < limit && touches >= options.least_touches) hot = head.size();
     }
     const std::size_t floats = (hot * kBlockFloats + kPageFloats - 1) / kPageFloats * kPageFloats;
     head_floats.push_back(floats);

@@ -33,15 +33,24 @@ Window::Window(const HotRows& plan, BlockLocks& locks, Parameters& parameters)
   const Layout& layout = parameters.layout();
   auto* base = static_cast<char*>(map(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   own_ = reinterpret_cast<float*>(base);
+  try {
+    map_tables(layout, base, parameters.memory().file());
+  } catch (...) {
+    munmap(own_, bytes_);
+    throw;
+  }
+}
+
+void Window::map_tables(const Layout& layout, char* base, int file) {
   for (std::size_t t = 0; t < layout.tables(); ++t) {
     const std::size_t begin = layout.offset(t) * sizeof(float);
     const std::size_t end = t + 1 < layout.tables() ? layout.offset(t + 1) * sizeof(float) : bytes_;
-    const std::size_t head = plan.head_floats[t] * sizeof(float);
+    const std::size_t head = plan_.head_floats[t] * sizeof(float);
     if (head > 0)
       map(base + begin, head, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0);
     if (end > begin + head)
       map(base + begin + head, end - begin - head, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
-          parameters.memory().file(), begin + head);
+          file, begin + head);
   }
 }
 

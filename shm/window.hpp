@@ -38,6 +38,7 @@ class Window {
   void settle();
 
  private:
+  void map_tables(const Layout& layout, char* base, int file);
   void merge(std::size_t block);
 
   const HotRows& plan_;

@@ -18,7 +18,7 @@ void require(bool good, const char* flag, double value, const char* mend) {
 void Options::validate() const {
   require(threads >= 1 && threads <= 4096, "--threads", threads, "give 1 to 4096");
   require(epochs >= 0, "--epochs", epochs, "give 0 (only evaluate) or more");
-  require(std::isfinite(step) && step >= 0, "--step", step, "give a positive number, or leave it out");
+  require(std::isfinite(static_cast<float>(step)) && step >= 0, "--step", step, "give a positive number, or leave it out");
   require(std::isfinite(decay) && decay > 0, "--decay", decay, "give a positive number");
   require(schedule != ScheduleName::exponential || decay <= 1, "--decay", decay, "give at most 1 with --schedule exponential");
   require(!flush || (*flush >= 1 && *flush <= 4096), "--flush", flush.value_or(0), "give 1 to 4096 updates");

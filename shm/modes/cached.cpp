@@ -37,10 +37,17 @@ class Cached final : public Discipline {
     const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
     const Examples examples = setting_.data.examples();
     const auto piece = static_cast<std::size_t>(plan_.piece);
+    std::size_t left = piece;  // until the next tick; a piece may be longer than a chunk
     for (Range range; cursor.next(range);)
-      for (std::size_t i = range.begin; i < range.end; i += piece) {
-        step(setting_.kernel.model.get(), context, examples, i, std::min(range.end, i + piece));
-        window.tick();
+      for (std::size_t i = range.begin; i < range.end;) {
+        const std::size_t stop = std::min(range.end, i + left);
+        step(setting_.kernel.model.get(), context, examples, i, stop);
+        left -= stop - i;
+        i = stop;
+        if (left == 0) {
+          window.tick();
+          left = piece;
+        }
       }
     window.settle();
   }

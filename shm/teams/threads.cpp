@@ -1,4 +1,5 @@
 // Team `threads`: std::thread, kept for the life of the team; the caller is worker 0.
+#include <algorithm>
 #include <atomic>
 #include <system_error>
 #include <thread>
@@ -15,10 +16,17 @@
 namespace sounder::shm {
 namespace {
 
+/// Whether every worker has a processing unit to itself.
+bool one_each(Placement placement) {
+  std::sort(placement.begin(), placement.end());
+  return !placement.empty() && std::adjacent_find(placement.begin(), placement.end()) == placement.end();
+}
+
 class ThreadsTeam final : public Team {
  public:
   ThreadsTeam(int workers, Placement placement)
-      : workers_(workers), placement_(std::move(placement)), spins_(placement_.empty() ? 0 : kSpins) {
+      : workers_(workers), placement_(std::move(placement)), spins_(one_each(placement_) ? kSpins : 0) {
+    threads_.reserve(static_cast<std::size_t>(workers_) - 1);
     try {
       for (int worker = 1; worker < workers_; ++worker) threads_.emplace_back([this, worker] { live(worker); });
     } catch (const std::system_error& error) {

@@ -31,7 +31,7 @@ constexpr Key kKeys[] = {
     {"exponent", 0, 10, false},
     {"hottest", 1e-9, 0.99, false},
     {"noise", 0, 10, false},
-    {"rank", 1, 1024, true},
+    {"factors", 1, 1024, true},
     {"seed", 0, 0x1p53, true},
     {"part", 0, 1, true},
 };
@@ -66,7 +66,7 @@ const std::vector<Entry>& entries() {
          {"items", 4000},
          {"exponent", 1},
          {"hottest", 0.0023},
-         {"rank", 8},
+         {"factors", 8},
          {"noise", 0.5},
          {"seed", 1},
          {"part", 0}},

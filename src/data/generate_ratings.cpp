@@ -63,7 +63,7 @@ Zipf popularity(const Settings& settings, const std::vector<std::size_t>& starts
   return Zipf(settings.count("items"), settings["exponent"], high, 1, share);
 }
 
-/// A bias and `rank` factors, both of them standard normal.
+/// A bias and `factors` factors, both of them standard normal.
 void draw_truth(Random random, std::span<float> out) {
   for (float& value : out) value = static_cast<float>(random.normal());
 }
@@ -82,7 +82,7 @@ float rating_of(std::span<const float> user, std::span<const float> item, double
 Columns generate_ratings(const Settings& settings) {
   const std::size_t examples = settings.whole("examples");
   const std::uint32_t users = settings.count("users"), items = settings.count("items");
-  const std::size_t width = settings.whole("rank") + 1;
+  const std::size_t width = settings.whole("factors") + 1;
   refuse_absurd(settings, 12 * settings["examples"] + 32 * settings["users"] +
                               settings["items"] * (32 + 4 * static_cast<double>(width)));
   if (examples > 1 && settings["examples"] > settings["users"] * settings["items"] / 2)

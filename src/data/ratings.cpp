@@ -130,9 +130,9 @@ class LineParser {
   }
 
   /// What to do if the line looks like libsvm text: the second field is `id:value`.
-  static const char* hint(const char* p) {
-    for (; *p != '\n'; ++p)
-      if (p[0] == ':' && is_digit(p[1]) && is_digit(p[-1]))
+  static const char* hint(const char* line) {
+    for (const char* p = line; *p != '\n'; ++p)
+      if (p > line && p[0] == ':' && is_digit(p[1]) && is_digit(p[-1]))
         return "; if this is libsvm text, use a model for classification (--model logistic)";
     return "";
   }

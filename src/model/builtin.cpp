@@ -20,7 +20,7 @@ Format format_of(ModelName model) {
 }
 
 Kernel builtin_kernel(const ModelOptions& options, const Dataset& data) {
-  if (!(std::isfinite(options.l2) && options.l2 >= 0)) throw Error(fmt::format("--l2 {} cannot be used: give 0 or more", options.l2));
+  if (!(std::isfinite(static_cast<float>(options.l2)) && options.l2 >= 0)) throw Error(fmt::format("--l2 {} cannot be used: give 0 or more", options.l2));
   const auto l2 = static_cast<float>(options.l2);
   const bool wants_ratings = format_of(options.model) == Format::ratings;
   if (wants_ratings != (data.spaces() == 2))

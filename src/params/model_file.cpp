@@ -134,19 +134,27 @@ SavedModel to_saved(const Kernel& kernel, const Parameters& parameters, const Da
   return saved;
 }
 
-void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters) {
+void check_saved(const SavedModel& saved, const Kernel& kernel) {
   if (saved.model != kernel.name || saved.tables.size() != kernel.layout.tables())
     throw Error(fmt::format("the loaded model is a {} model: give --model {} instead of {}", saved.model, saved.model, kernel.name));
   for (std::size_t i = 0; i < saved.tables.size(); ++i) {
     const SavedModel::SavedTable& table = saved.tables[i];
-    const auto width = static_cast<std::size_t>(table.width);
     const TableShape& shape = kernel.layout.shape(i);
     if (table.width != shape.width)
       throw Error(fmt::format("the loaded model has rows of {} floats, not {}: give the --factors that it was trained with",
                               table.width, shape.width));
-    const bool plain_rows = table.space >= 0 || (table.ids.size() == shape.rows && (shape.rows == 0 || table.ids.back() == shape.rows - 1));
-    if (table.space != shape.space || !plain_rows || table.weights.size() != table.ids.size() * width)
+    // A table without an id space has rows 0, 1, ...: its ids ascend, so the last one tells.
+    const bool rows_fit = table.space >= 0 || (table.ids.size() == shape.rows && (shape.rows == 0 || table.ids.back() == shape.rows - 1));
+    if (table.space != shape.space || !rows_fit || table.weights.size() != table.ids.size() * static_cast<std::size_t>(table.width))
       throw Error(fmt::format("the tables of the loaded model are not those of a {} model: save it again", kernel.name));
+  }
+}
+
+void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters) {
+  check_saved(saved, kernel);
+  for (std::size_t i = 0; i < saved.tables.size(); ++i) {
+    const SavedModel::SavedTable& table = saved.tables[i];
+    const auto width = static_cast<std::size_t>(table.width);
     for (std::size_t k = 0; k < table.ids.size(); ++k) {
       const std::uint32_t row =
           table.space < 0 ? static_cast<std::uint32_t>(k) : data.numbering(static_cast<std::uint32_t>(table.space)).row_of(table.ids[k]);

@@ -8,7 +8,8 @@
 namespace sounder {
 namespace {
 
-constexpr std::size_t kShare = 8;  ///< a take is at most 1/kShare of a worker's fair part of what is left
+constexpr std::size_t kShare = 8;  ///< a take is at most 1/kShare of a worker's fair part of what is left,
+constexpr std::size_t kMost = 64;  ///< and so many chunks: a stop is seen between takes
 
 }  // namespace
 
@@ -43,7 +44,7 @@ bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
   do {
     if (next >= end) return false;
     first = next;
-    last = next + std::max<std::size_t>(1, (end - next) / (kShare * workers_));
+    last = next + std::clamp<std::size_t>((end - next) / (kShare * workers_), 1, kMost);
   } while (!next_.compare_exchange_weak(next, last, std::memory_order_relaxed));
   return true;
 }

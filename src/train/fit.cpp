@@ -26,10 +26,15 @@ class Run {
         exchange_(exchange),
         observer_(observer),
         queue_(problem.train.size(), chunk_size(problem.train.size(), problem.train.nonzeros()), options.stop) {}
+  ~Run() { observer_.on_end(); }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
 
   Result operator()() {
     start();
-    if (!add_point(0)) return finish(Stopped::interrupted);
+    const bool begin = add_point(0);
+    if (!std::isfinite(last().train_loss)) return finish(Stopped::diverged);
+    if (!begin || stopped()) return finish(Stopped::interrupted);
     for (int epoch = 0; epoch < options_.epochs; ++epoch) {
       if (reached_target()) return finish(Stopped::target);
       run_epoch(epoch);

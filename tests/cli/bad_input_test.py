@@ -3,9 +3,10 @@
 import gzip
 import lzma
 import os
+import subprocess
 import unittest
 
-from program import GOOD, RATINGS, ProgramTest
+from program import BENCH, GOOD, RATINGS, ProgramTest
 
 
 class BadData(ProgramTest):
@@ -58,6 +59,7 @@ class BadData(ProgramTest):
         self.data("text.svm", "It was a dark and stormy night.\n", says=":1")
         self.data("binary.svm", bytes(range(256)) * 20, says=["binary.svm"])
         self.data("text.tsv", RATINGS + "no ratings here\n", "--model", "mf", says=":13")
+        self.data("colon.tsv", "1\t2\t3\n:5" + 100 * "x", "--model", "mf", says=":2")  # a bad last line without its end
 
     def test_labels(self):
         self.data("label.svm", GOOD + "3 1:1\n", says=":9")
@@ -98,7 +100,7 @@ class BadFlags(ProgramTest):
             ("--threads", "-2"), ("--threads", "two"), ("--threads", "1,"), ("--threads", "1.5"), ("--threads", "9999999999"),
             ("--team", "pthreads"), ("--pin", "yes"), ("--epochs", "-1"), ("--epochs", "many"), ("--step", "-1"),
             ("--step", "0"), ("--step", "nan"), ("--step", "inf"), ("--step", "1e999"), ("--schedule", "cosine"),
-            ("--decay", "0"), ("--decay", "1.5"), ("--l2", "-0.1"), ("--l2", "nan"), ("--rule", "lion"), ("--seed", "-1"),
+            ("--decay", "0"), ("--decay", "1.5"), ("--l2", "-0.1"), ("--l2", "nan"), ("--l2", "1e39"), ("--step", "1e300"), ("--rule", "lion"), ("--seed", "-1"),
             ("--seed", "x"), ("--hot-rows", "-1"), ("--flush", "0"), ("--flush", "100000"), ("--target-loss", "nan"),
             ("--transform", "sqrt"), ("--normalize", "max"), ("--curve", "curve.txt"), ("--curve", "-"), ("--predict", "-"),
         ):
@@ -161,6 +163,36 @@ class BadOutputs(ProgramTest):
                 self.bad("--data", self.file("bad.svm", "+1 1:x\n"), flag, kept, says="bad.svm:1")
                 with open(kept) as file:
                     self.assertEqual(file.read(), "precious")
+
+    def test_a_model_that_does_not_fit_writes_over_nothing(self):
+        model, kept = self.folder / "model", self.file("kept.jsonl", "precious")
+        self.good(*self.data, "--mode", "serial", "--save", model)
+        self.bad(*self.data, "--model", "svm", "--load", model, "--curve", kept, says="--model")
+        with open(kept) as file:
+            self.assertEqual(file.read(), "precious")
+
+    def test_one_file_for_two_flags(self):
+        same = self.folder / "same.jsonl"
+        self.bad(*self.data, "--curve", same, "--json", same, says=["--curve", "--json"])
+        self.bad(*self.data, "--predict", self.data[1], says=["--predict", "--data"])
+        with open(self.data[1]) as file:
+            self.assertEqual(file.read(), GOOD)
+        self.bad(*self.data, "--json", self.folder / "x.csv", says="--json")
+
+    def test_a_diverged_run_does_not_replace_a_model(self):
+        model, spam = self.folder / "model", ("--data", "builtin:spam", "--mode", "serial", "--epochs", "2")
+        self.good(*spam, "--save", model)
+        before = model.read_bytes()
+        process = self.run_bench(*spam, "--step", "1e6", "--load", model, "--save", model)
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("was not written", process.stderr)
+        self.assertEqual(model.read_bytes(), before)
+
+    def test_lost_output_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            process = subprocess.run([BENCH, *self.data[:2]], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+        self.assertEqual(process.returncode, 2, process.stderr)
+        self.assertIn("stdout", process.stderr)
 
     def test_junk_to_load(self):
         model = self.folder / "model"

@@ -37,7 +37,7 @@ using PredictFunction = void (*)(const void* model, const Cells&, const Examples
 /// Adds 1 to counts[table][row] for every row that each example touches.
 using CountFunction = void (*)(const void* model, const Examples&, std::size_t begin, std::size_t end, std::uint32_t* const* counts);
 
-/// A model bound to the data that it will be trained on. The dataset must outlive the kernel.
+/// A model bound to the data that it will be trained on. The dataset must outlive the kernel, and must not be moved.
 struct Kernel {
   std::string name;   ///< of the model, for records and model files
   Task task = Task::rating;
@@ -186,10 +186,9 @@ Kernel make_kernel(const M& model, const Dataset& data, std::string name) {
   kernel.penalty = [](const Parameters&) { return 0.; };
   if constexpr (requires(const Parameters& p) { model.penalty(p); })
     kernel.penalty = [model](const Parameters& p) { return model.penalty(p); };
-  kernel.answer = [](double prediction) -> double {
-    if constexpr (requires { M::answer(prediction); }) return M::answer(prediction);
-    return prediction;
-  };
+  kernel.answer = [](double prediction) { return prediction; };
+  if constexpr (requires(double prediction) { model.answer(prediction); })
+    kernel.answer = [model](double prediction) { return model.answer(prediction); };
   return kernel;
 }
 

@@ -25,6 +25,7 @@ struct Linear {
   static constexpr Table<1, 0> weights{};
   static constexpr Table<1, 1> intercept{};
   static constexpr Task kTask = Task::binary;
+  static constexpr const char* kName = Loss::kName;
 
   float l2 = 0;
   const float* rarity = nullptr;  ///< examples / frequency of each row (Dataset::rarity); needed where l2 > 0

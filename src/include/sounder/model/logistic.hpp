@@ -6,6 +6,7 @@
 namespace sounder {
 
 struct LogisticLoss {
+  static constexpr const char* kName = "logistic";
   static constexpr double kStep = 2;
 
   static SOUNDER_INLINE float slope(float label, float score) { return -label / (1.f + std::exp(label * score)); }

@@ -25,6 +25,7 @@ struct MatrixFactorization {
   static constexpr Table<W, 1> items{};
   static constexpr Table<1, 2> intercept{};  ///< the mean rating
   static constexpr Task kTask = Task::rating;
+  static constexpr const char* kName = "mf";
   static constexpr int kArity = 2;
 
   float l2 = 0;

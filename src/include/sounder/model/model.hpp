@@ -25,11 +25,13 @@ enum class Task {
 ///   loss(view, example)     the loss of one example, without L2
 ///   predict(view, example)  a margin or a number
 /// and, where it helps,
+///   kName                      what model files and records call it (default: "model")
 ///   kTask                      what the labels mean (default: Task::rating)
 ///   kArity                     every example has exactly this many ids and no values
 ///   intercept                  a Table<1, I> of one row, read by view.intercept()
 ///   prefetch(view, example)    asks for the rows of an example some steps ahead
-///   touches(example, f)        f(table, row) for every row of a step: needed by `locked` and `cached`
+///   touches(example, f)        f(table, row) for every row of a step: needed by `locked`; without it `cached` finds no
+///                              hot rows and is `hogwild`
 ///   initialize(parameters, dataset, seed)   start values (default: 0)
 ///   penalty(parameters)        the L2 part of the objective
 ///   answer(prediction)         what a user wants to see of a prediction: a probability, a class, a rating

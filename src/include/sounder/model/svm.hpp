@@ -8,6 +8,7 @@
 namespace sounder {
 
 struct HingeLoss {
+  static constexpr const char* kName = "svm";
   static constexpr double kStep = 0.5;
 
   static SOUNDER_INLINE float slope(float label, float score) { return label * score < 1.f ? -label : 0.f; }

@@ -29,7 +29,10 @@ struct SavedModel {
 /// Takes the weights out of the parameters, rows in ascending order of their original ids.
 SavedModel to_saved(const Kernel& kernel, const Parameters& parameters, const Dataset& data);
 
-/// Puts saved weights into the parameters. Throws Error if the model or a width is another one.
+/// Throws Error if the saved model does not fit the kernel: another model, other factors, other tables.
+void check_saved(const SavedModel& saved, const Kernel& kernel);
+
+/// Puts saved weights into the parameters. Throws Error as check_saved.
 void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters);
 
 /// XXH64 of the weights, little-endian, original order, as 16 hexadecimal digits.

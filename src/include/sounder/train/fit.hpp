@@ -40,7 +40,9 @@ Result fit(const Problem& problem, const Options& options, Backend& backend);
 /// Trains a model of your own, or a built-in struct: the ten-line form.
 template <Model M>
 Result fit(const M& model, const Dataset& train, const Options& options, Backend& backend) {
-  const Kernel kernel = make_kernel(model, train, "model");
+  std::string name = "model";
+  if constexpr (requires { M::kName; }) name = M::kName;
+  const Kernel kernel = make_kernel(model, train, std::move(name));
   return fit(Problem{.kernel = kernel, .train = train}, options, backend);
 }
 
