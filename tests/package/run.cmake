@@ -1,5 +1,7 @@
-# Installs the build into WORK/prefix, builds the README's first C++ sample against it, runs it, and asks for a
+# Installs the build into WORK/prefix, builds the README's C++ samples against it, runs them, and asks for a
 # component that does not exist. Called as: cmake -D SOURCE= -D BUILD= -D WORK= -D COMPILER= -P run.cmake
+cmake_minimum_required(VERSION 3.25)
+
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
@@ -11,25 +13,32 @@ endfunction()
 file(REMOVE_RECURSE "${WORK}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${WORK}/prefix")
 
-set(sample "int main() {}\n")
-if(EXISTS "${SOURCE}/README.md")
-  file(READ "${SOURCE}/README.md" readme)
+file(READ "${SOURCE}/README.md" readme)
+set(samples 0)
+while(TRUE)
   string(FIND "${readme}" "```cpp\n" begin)
   if(begin EQUAL -1)
-    message(FATAL_ERROR "README.md has no ```cpp block to compile")
+    break()
   endif()
   math(EXPR begin "${begin} + 7")
-  string(SUBSTRING "${readme}" ${begin} -1 sample)
-  string(FIND "${sample}" "```" end)
-  string(SUBSTRING "${sample}" 0 ${end} sample)
+  string(SUBSTRING "${readme}" ${begin} -1 readme)
+  string(FIND "${readme}" "```" end)
+  string(SUBSTRING "${readme}" 0 ${end} sample)
+  string(SUBSTRING "${readme}" ${end} -1 readme)
+  math(EXPR samples "${samples} + 1")
+  file(WRITE "${WORK}/build/sample${samples}.cpp" "${sample}")
+endwhile()
+if(samples EQUAL 0)
+  message(FATAL_ERROR "README.md has no ```cpp block to compile")
 endif()
-file(WRITE "${WORK}/build/main.cpp" "${sample}")
 
 set(configure "${CMAKE_COMMAND}" -S "${SOURCE}/tests/package" -G Ninja
   -D "CMAKE_PREFIX_PATH=${WORK}/prefix" -D "CMAKE_CXX_COMPILER=${COMPILER}" -D CMAKE_BUILD_TYPE=Release)
 run(${configure} -B "${WORK}/build")
 run("${CMAKE_COMMAND}" --build "${WORK}/build")
-run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/build/consumer")
+foreach(i RANGE 1 ${samples})
+  run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/build/sample${i}")
+endforeach()
 
 execute_process(COMMAND ${configure} -B "${WORK}/absent" -D "COMPONENTS=core;teleport"
   RESULT_VARIABLE status ERROR_VARIABLE message OUTPUT_QUIET)
