@@ -152,7 +152,7 @@ Json point_record(const Settings& settings, const RunFacts& facts, const Point& 
   record["train_loss"] = number(point.train_loss);
   record["test_loss"] = number(point.test_loss);
   record["test_metric"] = metric(settings, point.test_metric);
-  record["step"] = number(point.step);
+  record["step"] = point.epoch > 0 ? number(point.step) : Json(nullptr);  // nothing was stepped before point 0
   return record;
 }
 
