@@ -13,8 +13,8 @@ using namespace sounder;
 
 /// Plain loads and stores: a data race as soon as there is a second thread. For comparison only.
 struct Plain {
+  using Rule = Sgd;
   static constexpr int kStates = 0;
-  static constexpr bool kLocks = false;
   using Scalar = float;
   Sgd rule;
   template <class V>
@@ -23,7 +23,7 @@ struct Plain {
     return *reinterpret_cast<const Strip*>(cell);
   }
   template <class V>
-  SOUNDER_INLINE void move(float* cell, V old, float a, float b, V x) const {
+  SOUNDER_INLINE void move(float* cell, std::size_t, V old, float a, float b, V x) const {
     typedef V Strip __attribute__((may_alias));
     *reinterpret_cast<Strip*>(cell) = rule.next(old, a, b, x);
   }
@@ -39,7 +39,7 @@ struct AtomicCells : Plain {
     return std::bit_cast<V>(lanes);
   }
   template <class V>
-  SOUNDER_INLINE void move(float* cell, V old, float a, float b, V x) const {
+  SOUNDER_INLINE void move(float* cell, std::size_t, V old, float a, float b, V x) const {
     const auto lanes = std::bit_cast<std::array<float, sizeof(V) / sizeof(float)>>(rule.next(old, a, b, x));
     for (std::size_t i = 0; i < lanes.size(); ++i)
       std::atomic_ref<float>(cell[i]).store(lanes[i], std::memory_order_relaxed);

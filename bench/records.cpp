@@ -64,6 +64,7 @@ Json options_of(const Settings& s) {
           {"schedule", name_of(kSchedules, o.schedule)},
           {"decay", o.decay},
           {"l2", s.model.l2},
+          {"l1", s.model.l1},
           {"rule", name_of(kRules, o.rule)},
           {"seed", o.seed},
           {"hot_rows", or_null(o.hot_rows)},
@@ -106,7 +107,7 @@ const std::vector<std::string>& csv_columns() {
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
-      "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2",
+      "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
       "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load"};
   return columns;
 }

@@ -129,6 +129,7 @@ void declare(CLI::App& app, Settings& s) {
   line.name("--schedule", kSchedules, o.schedule, fmt::format("step size over the epochs (default {})", name_of(kSchedules, o.schedule)));
   line.number<double>("--decay", o.decay, fmt::format("of the schedule (default {})", o.decay));
   line.number<double>("--l2", s.model.l2, "weight of l2/2 |w|^2 in the objective (default 0)");
+  line.number<double>("--l1", s.model.l1, "weight of |w| in the objective, with --rule ftrl (default 0)");
   line.name("--rule", kRules, o.rule, "how a gradient moves a weight");
   line.number<std::uint64_t>("--seed", o.seed, "of the order of the examples and the start values (default 1)");
   line.number<std::size_t>("--hot-rows", o.hot_rows, "mode cached: most rows that a worker keeps privately, rounded up to whole pages (default: from the data)");

@@ -1,5 +1,9 @@
 #include <sounder/shm/backend.hpp>
 
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
 #include "modes/mode.hpp"
 #include "teams/team.hpp"
 
@@ -21,7 +25,11 @@ namespace {
 class ShmBackend final : public Backend {
  public:
   explicit ShmBackend(const Options& options)
-      : options_(options), entry_(entry_of(options.mode)), team_(make_team(options.team, options.threads, options.pin)) {}
+      : options_(options), entry_(entry_of(options.mode)), team_(make_team(options.team, options.threads, options.pin)) {
+    if (entry_.together && options.team != TeamName::threads)
+      throw Error(fmt::format("--mode {} needs workers that surely run at the same time: give --team threads, not {}",
+                              name_of(kModes, options.mode), name_of(kTeams, options.team)));
+  }
 
   Team& team() override { return *team_; }
   MemoryKind memory() const override { return entry_.memory; }
@@ -31,11 +39,14 @@ class ShmBackend final : public Backend {
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
+    discipline_->begin(round, queue);
     team_->run([&](int worker) {
       ChunkQueue::Cursor cursor(queue);
       discipline_->work(worker, round, cursor);
     });
+    discipline_->end(round);
   }
+  int visits() const override { return discipline_->visits(); }
 
  private:
   const Options options_;

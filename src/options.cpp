@@ -27,6 +27,7 @@ void Options::validate() const {
 
 double Options::step_at(int epoch, double default_step) const {
   const double first = step > 0 ? step : default_step;
+  if (rule == RuleName::ftrl) return first;  // its weights are a function of its state at one step size
   switch (schedule) {
     case ScheduleName::constant: return first;
     case ScheduleName::exponential: return first * std::pow(decay, epoch);

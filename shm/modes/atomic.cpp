@@ -15,7 +15,7 @@ class AtomicMode final : public Discipline {
   explicit AtomicMode(const Setting& setting) : setting_(setting) {}
 
   void work(int, const Round& round, ChunkQueue::Cursor& cursor) override {
-    step_on_all(setting_, {.cells = setting_.parameters.cells(), .rate = round.rate}, AccessKind::atomic, cursor);
+    step_on_all(setting_, context_of(setting_, round), AccessKind::atomic, cursor);
   }
 
  private:

@@ -29,11 +29,12 @@ class Cached final : public Discipline {
 
   void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) override {
     if (windows_.empty())
-      return step_on_all(setting_, {.cells = setting_.parameters.cells(), .rate = round.rate}, AccessKind::relaxed, cursor);
+      return step_on_all(setting_, context_of(setting_, round), AccessKind::relaxed, cursor);
 
     Window& window = *windows_[static_cast<std::size_t>(worker)];
     window.refresh();
-    const StepContext context{.cells = setting_.parameters.cells(window.data()), .rate = round.rate};
+    StepContext context = context_of(setting_, round);
+    context.cells = setting_.parameters.cells(window.data());
     const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
     const Examples examples = setting_.data.examples();
     const auto piece = static_cast<std::size_t>(plan_.piece);

@@ -15,7 +15,7 @@ class Hogwild final : public Discipline {
   explicit Hogwild(const Setting& setting) : setting_(setting) {}
 
   void work(int, const Round& round, ChunkQueue::Cursor& cursor) override {
-    step_on_all(setting_, {.cells = setting_.parameters.cells(), .rate = round.rate}, AccessKind::relaxed, cursor);
+    step_on_all(setting_, context_of(setting_, round), AccessKind::relaxed, cursor);
   }
 
  private:

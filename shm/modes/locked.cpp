@@ -6,6 +6,10 @@
 // Blocks when: another worker holds a row of the example. Locks are taken in ascending order: no deadlock.
 // Fails how: where every example holds the same row it is serial, at a multiple of serial's cost.
 // Source: Niu et al., NIPS 2011, section 4 ("AIG").
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
 #include "modes/mode.hpp"
 
 namespace sounder::shm {
@@ -13,11 +17,16 @@ namespace {
 
 class LockedMode final : public Discipline {
  public:
-  explicit LockedMode(const Setting& setting) : setting_(setting), locks_(setting.kernel.layout) {}
+  explicit LockedMode(const Setting& setting) : setting_(setting), locks_(setting.kernel.layout) {
+    if (!setting.kernel.list)
+      throw Error(fmt::format("model {} cannot run in mode locked: give it a touches(example, f)", setting.kernel.name));
+  }
 
   void work(int, const Round& round, ChunkQueue::Cursor& cursor) override {
-    const StepContext context{.cells = setting_.parameters.cells(), .rate = round.rate, .locks = &locks_};
-    step_on_all(setting_, context, AccessKind::locked, cursor);
+    RowLocks::Held held(locks_);
+    StepContext context = context_of(setting_, round);
+    context.held = &held;
+    step_on_all(setting_, context, AccessKind::relaxed, cursor);
   }
 
  private:

@@ -21,9 +21,15 @@ struct Setting {
 class Discipline {
  public:
   virtual ~Discipline() = default;
+  /// Before a round, on the caller's thread, no worker running. A mode with an order of its own takes all chunks here.
+  virtual void begin(const Round&, ChunkQueue&) {}
   /// Steps on every chunk that `cursor` yields. Called by each worker of the team once a round. When the last
   /// one returns, the shared parameters hold all updates of the round.
   virtual void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) = 0;
+  /// After a round, on the caller's thread, no worker running.
+  virtual void end(const Round&) {}
+  /// How often an epoch visits each example.
+  virtual int visits() const { return 1; }
 };
 
 /// What one worker of a mode equals after a run over the same order: held by a law in the tests.
@@ -34,8 +40,9 @@ enum class OneWorker {
 
 /// A mode: what it declares, and how to make it.
 struct ModeEntry {
-  MemoryKind memory;
-  OneWorker one_worker;
+  MemoryKind memory = MemoryKind::heap;
+  OneWorker one_worker = OneWorker::exact;
+  bool together = false;  ///< workers wait for each other inside a round, so a team must run them at the same time
   std::unique_ptr<Discipline> (*make)(const Setting&);
 };
 
@@ -46,6 +53,11 @@ ModeEntry cached_mode();
 
 /// The one switch. Not for Mode::serial, which needs no team.
 ModeEntry entry_of(Mode mode);
+
+/// A step on the shared parameters in this round.
+inline StepContext context_of(const Setting& setting, const Round& round) {
+  return {.cells = setting.parameters.cells(), .rate = round.rate, .l1 = round.l1};
+}
 
 /// The loop of every mode that does nothing between chunks.
 inline void step_on_all(const Setting& setting, const StepContext& context, AccessKind access, ChunkQueue::Cursor& cursor) {

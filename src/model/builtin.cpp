@@ -19,20 +19,50 @@ Format format_of(ModelName model) {
   return Format::classification;
 }
 
-Kernel builtin_kernel(const ModelOptions& options, const Dataset& data) {
-  if (!(std::isfinite(static_cast<float>(options.l2)) && options.l2 >= 0)) throw Error(fmt::format("--l2 {} cannot be used: give 0 or more", options.l2));
+namespace {
+
+void check_penalty(const char* flag, double weight) {
+  if (!(std::isfinite(static_cast<float>(weight)) && weight >= 0)) throw Error(fmt::format("{} {} cannot be used: give 0 or more", flag, weight));
+}
+
+Kernel kernel_of(const ModelOptions& options, const Dataset& data, RuleName rule) {
   const auto l2 = static_cast<float>(options.l2);
+  switch (options.model) {
+    case ModelName::logistic: return families::logistic(data, l2, rule);
+    case ModelName::svm: return families::svm(data, l2, rule);
+    case ModelName::mf: return families::mf(data, l2, options.factors, rule);
+  }
+  throw Error("unknown model");
+}
+
+/// Adds l1 |w|, the intercept excluded, to the objective.
+void add_l1(Kernel& kernel, double l1) {
+  kernel.l1 = l1;
+  kernel.penalty = [l1, before = kernel.penalty](const Parameters& parameters) {
+    double sum = 0;
+    for (std::size_t table = 0; table < parameters.layout().tables(); ++table)
+      if (parameters.layout().shape(table).space >= 0)
+        for (std::size_t row = 0; row < parameters.layout().shape(table).rows; ++row)
+          for (const float w : parameters.row(table, row)) sum += std::abs(static_cast<double>(w));
+    return before(parameters) + l1 * sum;
+  };
+}
+
+}  // namespace
+
+Kernel builtin_kernel(const ModelOptions& options, const Dataset& data, RuleName rule) {
+  check_penalty("--l2", options.l2);
+  check_penalty("--l1", options.l1);
+  if (options.l1 > 0 && !has_l1(rule))
+    throw Error(fmt::format("--l1 needs a rule that makes weights exactly 0: give --rule ftrl, not {}", name_of(kRules, rule)));
   const bool wants_ratings = format_of(options.model) == Format::ratings;
   if (wants_ratings != (data.spaces() == 2))
     throw Error(fmt::format("--model {} needs {}, but {} holds {}", name_of(kModels, options.model),
                             wants_ratings ? "ratings" : "labelled examples", data.name(),
                             wants_ratings ? "labelled examples" : "ratings"));
-  switch (options.model) {
-    case ModelName::logistic: return families::logistic(data, l2);
-    case ModelName::svm: return families::svm(data, l2);
-    case ModelName::mf: return families::mf(data, l2, options.factors);
-  }
-  throw Error("unknown model");
+  Kernel kernel = kernel_of(options, data, rule);
+  if (options.l1 > 0) add_l1(kernel, options.l1);
+  return kernel;
 }
 
 }  // namespace sounder

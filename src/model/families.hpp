@@ -5,8 +5,8 @@
 
 namespace sounder::families {
 
-Kernel logistic(const Dataset& data, float l2);
-Kernel svm(const Dataset& data, float l2);
-Kernel mf(const Dataset& data, float l2, int factors);
+Kernel logistic(const Dataset& data, float l2, RuleName rule);
+Kernel svm(const Dataset& data, float l2, RuleName rule);
+Kernel mf(const Dataset& data, float l2, int factors, RuleName rule);
 
 }  // namespace sounder::families

@@ -4,6 +4,6 @@
 
 namespace sounder::families {
 
-Kernel logistic(const Dataset& data, float l2) { return make_kernel(Logistic(data, l2), data, "logistic"); }
+Kernel logistic(const Dataset& data, float l2, RuleName rule) { return make_kernel(Logistic(data, l2), data, "logistic", rule); }
 
 }  // namespace sounder::families

@@ -9,20 +9,20 @@ namespace sounder::families {
 namespace {
 
 template <int W>
-Kernel of_width(const Dataset& data, float l2, int factors) {
-  return make_kernel(MatrixFactorization<W>{.l2 = l2, .factors = factors, .data = &data}, data, "mf");
+Kernel of_width(const Dataset& data, float l2, int factors, RuleName rule) {
+  return make_kernel(MatrixFactorization<W>{.l2 = l2, .factors = factors, .data = &data}, data, "mf", rule);
 }
 
 }  // namespace
 
-Kernel mf(const Dataset& data, float l2, int factors) {
+Kernel mf(const Dataset& data, float l2, int factors, RuleName rule) {
   if (factors < 3 || factors > 256)
     throw Error(fmt::format("--factors {} is out of range: give 3 to 256, two of which are the biases", factors));
-  if (factors <= 16) return of_width<16>(data, l2, factors);
-  if (factors <= 32) return of_width<32>(data, l2, factors);
-  if (factors <= 64) return of_width<64>(data, l2, factors);
-  if (factors <= 128) return of_width<128>(data, l2, factors);
-  return of_width<256>(data, l2, factors);
+  if (factors <= 16) return of_width<16>(data, l2, factors, rule);
+  if (factors <= 32) return of_width<32>(data, l2, factors, rule);
+  if (factors <= 64) return of_width<64>(data, l2, factors, rule);
+  if (factors <= 128) return of_width<128>(data, l2, factors, rule);
+  return of_width<256>(data, l2, factors, rule);
 }
 
 }  // namespace sounder::families

@@ -4,6 +4,6 @@
 
 namespace sounder::families {
 
-Kernel svm(const Dataset& data, float l2) { return make_kernel(Svm(data, l2), data, "svm"); }
+Kernel svm(const Dataset& data, float l2, RuleName rule) { return make_kernel(Svm(data, l2), data, "svm", rule); }
 
 }  // namespace sounder::families

@@ -8,6 +8,7 @@ Parameters::Parameters(Layout layout, MemoryKind kind) : layout_(std::move(layou
 
 Cells Parameters::cells(float* base) const {
   Cells cells;
+  cells.states = layout_.states();
   for (std::size_t i = 0; i < layout_.tables(); ++i) cells.read[i] = cells.write[i] = base + layout_.offset(i);
   return cells;
 }
@@ -19,6 +20,14 @@ std::span<float> Parameters::row(std::size_t table, std::size_t row) {
 
 std::span<const float> Parameters::row(std::size_t table, std::size_t row) const {
   return const_cast<Parameters*>(this)->row(table, row);
+}
+
+std::span<float> Parameters::row_with_state(std::size_t table, std::size_t row) {
+  return {memory_.data() + layout_.offset(table) + row * layout_.stride(table), layout_.stride(table)};
+}
+
+std::span<const float> Parameters::row_with_state(std::size_t table, std::size_t row) const {
+  return const_cast<Parameters*>(this)->row_with_state(table, row);
 }
 
 }  // namespace sounder

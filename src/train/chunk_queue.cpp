@@ -38,7 +38,7 @@ void ChunkQueue::open(std::size_t first, std::size_t last, int workers) {
 }
 
 bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
-  if (stop_ && stop_->load(std::memory_order_relaxed)) return false;
+  if (stopped()) return false;
   const std::size_t end = last_.load(std::memory_order_relaxed);
   std::size_t next = next_.load(std::memory_order_relaxed);
   do {
@@ -47,6 +47,13 @@ bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
     last = next + std::clamp<std::size_t>((end - next) / (kShare * workers_), 1, kMost);
   } while (!next_.compare_exchange_weak(next, last, std::memory_order_relaxed));
   return true;
+}
+
+std::vector<Range> ChunkQueue::take_all() {
+  const std::size_t end = last_.load(std::memory_order_relaxed);
+  std::vector<Range> ranges;
+  for (std::size_t i = next_.exchange(end, std::memory_order_relaxed); i < end; ++i) ranges.push_back(range(i));
+  return ranges;
 }
 
 std::size_t ChunkQueue::taken() const {

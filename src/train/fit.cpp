@@ -60,14 +60,18 @@ class Run {
     const int rounds = exchange_.rounds_per_epoch();
     const auto cut = [&](int i) { return queue_.chunks() * static_cast<std::size_t>(i) / static_cast<std::size_t>(rounds); };
     for (int i = 0; i < rounds; ++i) {
-      const Round round{.epoch = epoch, .index = epoch * rounds + i, .rate = static_cast<float>(step_)};
+      const double seen = static_cast<double>(problem_.train.size()) * (epoch + static_cast<double>(i + 1) / rounds);
+      const Round round{.epoch = epoch,
+                        .index = epoch * rounds + i,
+                        .rate = static_cast<float>(step_),
+                        .l1 = static_cast<float>(problem_.kernel.l1 * seen)};
       queue_.open(cut(i), cut(i + 1), backend_.team().size());
       const auto begin = Clock::now();
       exchange_.begin(round, result_.parameters);
       backend_.run(round, queue_);
       exchange_.end(round, result_.parameters);
       result_.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
-      examples_ += queue_.taken();
+      examples_ += queue_.taken() * static_cast<std::size_t>(backend_.visits());
     }
   }
 
@@ -135,6 +139,9 @@ class Run {
 
 Result fit(const Problem& problem, const Options& options, Backend& backend, Exchange& exchange, Observer& observer) {
   options.validate();
+  if (problem.kernel.rule != options.rule)
+    throw Error(fmt::format("the kernel was made for --rule {}, not {}: make it anew", name_of(kRules, problem.kernel.rule),
+                            name_of(kRules, options.rule)));
   if (problem.train.size() == 0) throw Error(fmt::format("{} holds no examples", problem.train.name()));
   return Run(problem, options, backend, exchange, observer)();
 }

@@ -28,7 +28,7 @@ class Serial final : public Backend {
     // The kernel of hogwild: relaxed cells compile to the same moves as plain ones, without the surprises of
     // a compiler that vectorizes single floats (docs/adr/0002).
     const StepFunction step = kernel_->step_of(AccessKind::relaxed);
-    const StepContext context{.cells = cells_, .rate = round.rate};
+    const StepContext context{.cells = cells_, .rate = round.rate, .l1 = round.l1};
     team_->run([&](int) {
       ChunkQueue::Cursor cursor(queue);
       for (Range range; cursor.next(range);) step(kernel_->model.get(), context, examples_, range.begin, range.end);

@@ -1,4 +1,5 @@
 // Layout and Memory: where the tables lie, and in which memory.
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -26,7 +27,9 @@ TEST_SUITE("params") {
         CAPTURE(table);
         CHECK(layout.offset(table) % kPageFloats == 0);
         CHECK(layout.offset(table) >= end);
-        CHECK(layout.stride(table) == static_cast<std::size_t>(layout.shape(table).width * (1 + states)));
+        const std::size_t floats = static_cast<std::size_t>(1 + states);
+        const std::size_t width = static_cast<std::size_t>(layout.shape(table).width);
+        CHECK(layout.stride(table) == (width == 1 ? std::bit_ceil(floats) : width * floats));
         end = layout.offset(table) + layout.shape(table).rows * layout.stride(table);
       }
       CHECK(layout.floats() >= end);

@@ -7,7 +7,6 @@
 #include <sounder/data/random.hpp>
 #include <sounder/params/access/atomic.hpp>
 #include <sounder/params/access/frozen.hpp>
-#include <sounder/params/access/locked.hpp>
 #include <sounder/params/access/relaxed.hpp>
 #include <sounder/params/parameters.hpp>
 #include <sounder/params/view.hpp>
@@ -147,7 +146,6 @@ TEST_SUITE("params") {
   TEST_CASE("view: dot and descend on sparse, valueless and dense examples of any size") {
     check_narrow<Relaxed<Sgd>>();
     check_narrow<Atomic<Sgd>>();
-    check_narrow<Locked<Sgd>>();
   }
 
   TEST_CASE("view: evaluation sums in double") {
@@ -158,7 +156,6 @@ TEST_SUITE("params") {
   TEST_CASE("view: wide rows are read and moved whole, their neighbours not at all") {
     check_wide<Relaxed<Sgd>>();
     check_wide<Atomic<Sgd>>();
-    check_wide<Locked<Sgd>>();
   }
 
   TEST_CASE("view: each gives ids and values, also where they are not stored") {

@@ -24,15 +24,17 @@ struct Rows {
 };
 
 /// Each step marks its rows as taken while it runs. Before its first step a worker waits for the others, so that all
-/// of them step at the same time; touches() is where a worker is before it has the locks.
+/// of them step at the same time: in touches(), where it has no locks yet, or in the step itself if none are taken.
 struct Marking {
   static constexpr Table<1, 0> weights{};
   Rows* rows = nullptr;
   bool* met = nullptr;  ///< whether this worker has waited for the others
+  bool locks = true;    ///< whether the steps run under locks
 
   Layout layout(const Dataset& data) const { return Layout{{.rows = data.features(), .width = 1, .space = 0}}; }
   template <class V>
   void step(V& view, const Example& x) const {
+    if (!locks) meet();
     for (std::uint32_t j = 0; j < x.size; ++j) rows->overlaps += rows->taken[x.ids[j]].exchange(1) != 0;
     const std::uint64_t number = rows->steps.fetch_add(1);
     const int patience = number < 64 ? rows->patience : 0;  // enough of it, once
@@ -50,38 +52,18 @@ struct Marking {
   }
   template <class F>
   void touches(const Example& x, F f) const {
-    if (!*met) {
-      *met = true;
-      ++rows->arrived;
-      while (rows->arrived < rows->workers) std::this_thread::yield();
-    }
+    meet();
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids[j]);
   }
-};
 
-/// Locks that are never taken.
-template <class Rule>
-struct NoAcquire : Relaxed<Rule> {
-  static constexpr bool kLocks = true;
-};
-
-}  // namespace
-
-namespace sounder::inline SOUNDER_ISA {
-namespace detail {
-template <class M>
-struct StepGuard<M, NoAcquire<Sgd>> {
-  explicit StepGuard(const StepContext&) {}
-  void lock(const M& model, const Example& x) {
-    model.touches(x, [](int, std::uint32_t) {});
+ private:
+  void meet() const {
+    if (*met) return;
+    *met = true;
+    ++rows->arrived;
+    while (rows->arrived < rows->workers) std::this_thread::yield();
   }
-  void lock_intercept() {}
-  void unlock() {}
 };
-}  // namespace detail
-}  // namespace sounder::inline SOUNDER_ISA
-
-namespace {
 
 /// Rows 0 to 3 in every third example, in different orders of the input; row 4 + i % 2 in all.
 Dataset crossing_examples() {
@@ -90,7 +72,7 @@ Dataset crossing_examples() {
   return examples_of(ids);
 }
 
-std::uint64_t overlaps(const Dataset& data, StepFunction step, int workers, int patience) {
+std::uint64_t overlaps(const Dataset& data, bool takes_locks, int workers, int patience) {
   Rows rows(data.features());
   rows.workers = workers;
   rows.patience = patience;
@@ -99,9 +81,11 @@ std::uint64_t overlaps(const Dataset& data, StepFunction step, int workers, int 
   const auto team = shm::make_team(TeamName::threads, workers, PinName::none);
   team->run([&](int worker) {  // every worker steps on all examples, each from another place on
     bool met = false;
-    const Marking model{.rows = &rows, .met = &met};
+    const Marking model{.rows = &rows, .met = &met, .locks = takes_locks};
     const std::size_t start = data.size() * static_cast<std::size_t>(worker) / static_cast<std::size_t>(workers);
-    const StepContext context{.cells = parameters.cells(), .rate = 1, .locks = &locks};
+    RowLocks::Held held(locks);
+    const StepContext context{.cells = parameters.cells(), .rate = 1, .held = takes_locks ? &held : nullptr};
+    const StepFunction step = detail::steps<Marking, Relaxed<Sgd>>;
     step(&model, context, data.examples(), start, data.size());
     step(&model, context, data.examples(), 0, start);
   });
@@ -114,11 +98,11 @@ std::uint64_t overlaps(const Dataset& data, StepFunction step, int workers, int 
 TEST_SUITE("shm") {
   TEST_CASE("locked: no two steps are in one row at the same time") {
     const Dataset data = crossing_examples();
-    for (const int workers : {2, 4}) CHECK(overlaps(data, detail::steps<Marking, Locked<Sgd>>, workers, 50) == 0);
+    for (const int workers : {2, 4}) CHECK(overlaps(data, true, workers, 50) == 0);
   }
 
   TEST_CASE("mutant: locks that are not taken are seen") {
     // Both workers are before their first step, then each waits inside of one until the other has come in too.
-    CHECK(overlaps(crossing_examples(), detail::steps<Marking, NoAcquire<Sgd>>, 2, 1 << 30) > 0);
+    CHECK(overlaps(crossing_examples(), false, 2, 1 << 30) > 0);
   }
 }

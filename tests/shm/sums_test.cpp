@@ -24,8 +24,8 @@ template <class Rule>
 struct Dropping : Atomic<Rule> {
   static inline std::atomic<std::uint64_t> moves{0};
   template <class V>
-  void move(float* cell, V old, float a, float b, V x) const {
-    if (moves.fetch_add(1, std::memory_order_relaxed) % 1000 != 999) Atomic<Rule>::move(cell, old, a, b, x);
+  void move(float* cell, std::size_t far, V old, float a, float b, V x) const {
+    if (moves.fetch_add(1, std::memory_order_relaxed) % 1000 != 999) Atomic<Rule>::move(cell, far, old, a, b, x);
   }
 };
 
@@ -37,14 +37,14 @@ struct Overtaken : Relaxed<Rule> {
   static inline float* late_cell = nullptr;
   static inline float late_value = 0;
   template <class V>
-  void move(float* cell, V old, float a, float b, V x) const {
+  void move(float* cell, std::size_t far, V old, float a, float b, V x) const {
     if constexpr (std::is_same_v<V, float>)
       if (!late_cell && ++moves % 1000 == 0) {
         late_cell = cell;
         late_value = this->rule.next(old, a, b, x);
         return;
       }
-    Relaxed<Rule>::move(cell, old, a, b, x);
+    Relaxed<Rule>::move(cell, far, old, a, b, x);
     if (cell == late_cell) {
       shared_cell::put<float>(cell, late_value);
       late_cell = nullptr;
@@ -67,8 +67,8 @@ float interleaved() {
   const V mine = access.template get<V>(cells), others = access.template get<V>(cells);
   V one{};
   one = one + 1.f;
-  access.template move<V>(cells, others, 0.f, -1.f, one);
-  access.template move<V>(cells, mine, 0.f, -1.f, one);
+  access.template move<V>(cells, 1, others, 0.f, -1.f, one);
+  access.template move<V>(cells, 1, mine, 0.f, -1.f, one);
   return cells[sizeof(V) / sizeof(float) - 1];
 }
 

@@ -13,11 +13,11 @@
 #include <sounder/modes.hpp>
 #include <sounder/params/access/atomic.hpp>
 #include <sounder/params/access/frozen.hpp>
-#include <sounder/params/access/locked.hpp>
+#include <sounder/params/access/gather.hpp>
 #include <sounder/params/access/relaxed.hpp>
 #include <sounder/params/parameters.hpp>
 #include <sounder/params/row_locks.hpp>
-#include <sounder/rule/sgd.hpp>
+#include <sounder/rule/rule.hpp>
 
 namespace sounder {
 
@@ -25,7 +25,8 @@ namespace sounder {
 struct StepContext {
   Cells cells;
   float rate = 0;
-  RowLocks* locks = nullptr;  ///< for AccessKind::locked
+  float l1 = 0;                     ///< weight of |w| in the sum of the losses so far (see rule/ftrl.hpp)
+  RowLocks::Held* held = nullptr;   ///< if given, every step runs under the locks of all its rows
 };
 
 /// Steps on examples [begin, end). Template per coordinate, function pointer per piece.
@@ -37,18 +38,29 @@ using PredictFunction = void (*)(const void* model, const Cells&, const Examples
 /// Adds 1 to counts[table][row] for every row that each example touches.
 using CountFunction = void (*)(const void* model, const Examples&, std::size_t begin, std::size_t end, std::uint32_t* const* counts);
 
+/// A row of the parameters.
+struct RowId {
+  std::uint32_t table, row;
+  bool operator==(const RowId&) const = default;
+};
+/// Appends every row that each example touches, as often as it does.
+using ListFunction = void (*)(const void* model, const Examples&, std::size_t begin, std::size_t end, std::vector<RowId>& rows);
+
 /// A model bound to the data that it will be trained on. The dataset must outlive the kernel, and must not be moved.
 struct Kernel {
   std::string name;   ///< of the model, for records and model files
   Task task = Task::rating;
-  Layout layout;
-  double default_step = 0.1;
+  RuleName rule = RuleName::sgd;
+  double l1 = 0;             ///< weight of |w| in the objective
+  Layout layout;             ///< with the rule's states
+  double default_step = 0.1; ///< of the rule
 
   std::shared_ptr<const void> model;
   std::array<StepFunction, kAccessKinds.size()> step{};  ///< null: the model lacks what the access needs
   LossFunction loss = nullptr;
   PredictFunction predict = nullptr;
   CountFunction count = nullptr;                         ///< null: the model has no touches()
+  ListFunction list = nullptr;                           ///< null: the same
   int intercept_table = -1;                              ///< -1: none
 
   std::function<void(Parameters&, std::uint64_t seed)> initialize;
@@ -71,29 +83,18 @@ SOUNDER_INLINE Example example_of(const Examples& examples, std::size_t i) {
     return examples[i];
 }
 
-/// The locks of a step, or nothing for an access without locks.
-template <class M, class Access>
-struct StepGuard {
-  explicit StepGuard(const StepContext&) {}
-  SOUNDER_INLINE void lock(const M&, const Example&) {}
-  SOUNDER_INLINE void lock_intercept() {}
-  SOUNDER_INLINE void unlock() {}
-};
-
-template <class M, class Access>
-requires(Access::kLocks) struct StepGuard<M, Access> {
-  explicit StepGuard(const StepContext& context) : held(*context.locks) {}
-  void lock(const M& model, const Example& x) {
+/// Takes the locks of all rows of an example. Out of line: the loops of the lock-free modes hold no locked instruction.
+template <class M>
+[[gnu::noinline]] void lock_rows(RowLocks::Held& held, const M& model, const Example& x) {
+  if constexpr (requires { model.touches(x, [](int, std::uint32_t) {}); })
     model.touches(x, [&](int table, std::uint32_t row) { held.want(table, row); });
-    held.acquire();
-  }
-  void lock_intercept() {
-    if constexpr (requires { M::intercept; }) held.want(M::intercept.index, 0);
-    held.acquire();
-  }
-  void unlock() { held.release(); }
-  RowLocks::Held held;
-};
+  held.acquire();
+}
+template <class M>
+[[gnu::noinline]] void lock_intercept(RowLocks::Held& held) {
+  if constexpr (requires { M::intercept; }) held.want(M::intercept.index, 0);
+  held.acquire();
+}
 
 template <class M, class Access>
 [[gnu::noinline]] void steps(const void* model, const StepContext& context, const Examples& all, std::size_t begin,
@@ -101,10 +102,10 @@ template <class M, class Access>
   constexpr std::size_t kAhead = 8;           // prefetch distance in examples
   const M m = *static_cast<const M*>(model);  // by value, like the examples: no store can alias their fields
   const Examples examples = all;
+  RowLocks::Held* const held = context.held;
   Access access{};
-  access.rule.rate = context.rate;
+  access.rule = rule_with<decltype(access.rule)>(context.rate, context.l1);
   View<Access> view(access, context.cells);
-  StepGuard<M, Access> guard(context);
 
   for (std::size_t i = begin; i < end;) {
     const std::size_t stop = std::min(end, i + View<Access>::kThinning);
@@ -113,14 +114,14 @@ template <class M, class Access>
       const Example x = example_of<M>(examples, i);
       if constexpr (requires { m.prefetch(view, x); })
         if (i + kAhead < examples.count) m.prefetch(view, example_of<M>(examples, i + kAhead));
-      guard.lock(m, x);
+      if (held) [[unlikely]] lock_rows(*held, m, x);
       m.step(view, x);
-      guard.unlock();
+      if (held) [[unlikely]] held->release();
     }
     if constexpr (requires { M::intercept; }) {
-      guard.lock_intercept();
+      if (held) [[unlikely]] lock_intercept<M>(*held);
       view.close_intercept(M::intercept);
-      guard.unlock();
+      if (held) [[unlikely]] held->release();
     }
   }
 }
@@ -158,28 +159,48 @@ void count_touches(const void* model, const Examples& examples, std::size_t begi
     m.touches(example_of<M>(examples, i), [&](int table, std::uint32_t row) { ++counts[table][row]; });
 }
 
+template <class M>
+void list_touches(const void* model, const Examples& examples, std::size_t begin, std::size_t end, std::vector<RowId>& rows) {
+  const M& m = *static_cast<const M*>(model);
+  for (std::size_t i = begin; i < end; ++i)
+    m.touches(example_of<M>(examples, i), [&](int table, std::uint32_t row) { rows.push_back({static_cast<std::uint32_t>(table), row}); });
+}
+
+/// The step functions of a model under a rule, by access. Exact sums are worth their price for rules whose state is a
+/// sum itself: the others have no atomic form.
+template <class M, class Rule>
+std::array<StepFunction, kAccessKinds.size()> step_functions() {
+  std::array<StepFunction, kAccessKinds.size()> step{};
+  step[static_cast<std::size_t>(AccessKind::relaxed)] = steps<M, Relaxed<Rule>>;
+  if constexpr (std::is_same_v<Rule, Sgd> || std::is_same_v<Rule, AdaGrad>)
+    step[static_cast<std::size_t>(AccessKind::atomic)] = steps<M, Atomic<Rule>>;
+  if constexpr (requires(const M& model, const Example& x) { model.touches(x, [](int, std::uint32_t) {}); })
+    step[static_cast<std::size_t>(AccessKind::gather)] = steps<M, Gather>;
+  return step;
+}
+
 }  // namespace detail
 
 /// Binds a model to its training data. `name` goes into records and model files.
 template <Model M>
-Kernel make_kernel(const M& model, const Dataset& data, std::string name) {
-  constexpr bool kTouches = requires(const Example& x) { model.touches(x, [](int, std::uint32_t) {}); };
+Kernel make_kernel(const M& model, const Dataset& data, std::string name, RuleName rule = RuleName::sgd) {
   Kernel kernel;
   kernel.name = std::move(name);
-  kernel.layout = model.layout(data);
+  kernel.rule = rule;
+  kernel.layout = model.layout(data).with_states(states_of(rule));
   kernel.model = std::make_shared<const M>(model);
-
-  const auto at = [](AccessKind access) { return static_cast<std::size_t>(access); };
-  kernel.step[at(AccessKind::relaxed)] = detail::steps<M, Relaxed<Sgd>>;
-  kernel.step[at(AccessKind::atomic)] = detail::steps<M, Atomic<Sgd>>;
-  if constexpr (kTouches) kernel.step[at(AccessKind::locked)] = detail::steps<M, Locked<Sgd>>;
+  kernel.step = with_rule(rule, [](auto r) { return detail::step_functions<M, decltype(r)>(); });
   kernel.loss = detail::losses<M>;
   kernel.predict = detail::predictions<M>;
-  if constexpr (kTouches) kernel.count = detail::count_touches<M>;
+  if constexpr (requires(const Example& x) { model.touches(x, [](int, std::uint32_t) {}); }) {
+    kernel.count = detail::count_touches<M>;
+    kernel.list = detail::list_touches<M>;
+  }
 
   if constexpr (requires { M::kTask; }) kernel.task = M::kTask;
   if constexpr (requires { M::intercept; }) kernel.intercept_table = M::intercept.index;
   if constexpr (requires { model.default_step(data); }) kernel.default_step = model.default_step(data);
+  kernel.default_step = default_step_of(rule, kernel.default_step);
   kernel.initialize = [](Parameters&, std::uint64_t) {};
   if constexpr (requires(Parameters& p, std::uint64_t seed) { model.initialize(p, data, seed); })
     kernel.initialize = [model, &data](Parameters& p, std::uint64_t seed) { model.initialize(p, data, seed); };

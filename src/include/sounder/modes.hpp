@@ -27,11 +27,11 @@ inline constexpr std::array<Named<Mode>, 5> kModes{{
 }};
 
 /// How a cell of the parameters is touched.
-enum class AccessKind { relaxed, atomic, locked };
+enum class AccessKind { relaxed, atomic, gather };
 inline constexpr std::array<Named<AccessKind>, 3> kAccessKinds{{
     {AccessKind::relaxed, "relaxed", "relaxed load, relaxed store"},
     {AccessKind::atomic, "atomic", "relaxed load, atomic add"},
-    {AccessKind::locked, "locked", "relaxed load and store under the locks of the example's rows"},
+    {AccessKind::gather, "gather", "the gradient is added up in a buffer of the worker's own"},
 }};
 
 enum class ModelName { logistic, svm, mf };
@@ -41,9 +41,13 @@ inline constexpr std::array<Named<ModelName>, 3> kModels{{
     {ModelName::mf, "mf", "matrix factorization with biases, on ratings (user, item, rating)"},
 }};
 
-enum class RuleName { sgd };
-inline constexpr std::array<Named<RuleName>, 1> kRules{{
+enum class RuleName { sgd, adagrad, ftrl, momentum, adam };
+inline constexpr std::array<Named<RuleName>, 5> kRules{{
     {RuleName::sgd, "sgd", "w -= step * gradient, the L2 part taken implicitly"},
+    {RuleName::adagrad, "adagrad", "each weight's step shrinks with the root of its summed squared gradients"},
+    {RuleName::ftrl, "ftrl", "adagrad's steps from the summed gradients; --l1 makes weights exactly 0"},
+    {RuleName::momentum, "momentum", "heavy ball: each weight keeps 0.9 of its last velocity"},
+    {RuleName::adam, "adam", "steps from the bias-corrected moments of each weight's gradients"},
 }};
 
 enum class ScheduleName { constant, exponential, inverse };

@@ -9,6 +9,7 @@ namespace sounder {
 struct ModelOptions {
   ModelName model = ModelName::logistic;
   double l2 = 0;
+  double l1 = 0;     ///< needs a rule that makes exact zeros (ftrl)
   int factors = 32;  ///< floats of a row of `mf`, two of them the biases: 3 ... 256
 };
 
@@ -17,6 +18,6 @@ Format format_of(ModelName model);
 
 /// Binds a built-in model to its training data, which must outlive the kernel.
 /// Throws Error on data of the wrong kind or options out of range.
-Kernel builtin_kernel(const ModelOptions& options, const Dataset& data);
+Kernel builtin_kernel(const ModelOptions& options, const Dataset& data, RuleName rule = RuleName::sgd);
 
 }  // namespace sounder

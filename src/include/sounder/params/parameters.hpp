@@ -26,6 +26,9 @@ class Parameters {
   /// The weights of one row (`width` floats), without its rule state.
   std::span<float> row(std::size_t table, std::size_t row);
   std::span<const float> row(std::size_t table, std::size_t row) const;
+  /// The weights and behind them the rule state of one row: all that lies there (Layout::stride floats).
+  std::span<float> row_with_state(std::size_t table, std::size_t row);
+  std::span<const float> row_with_state(std::size_t table, std::size_t row) const;
 
  private:
   Layout layout_;

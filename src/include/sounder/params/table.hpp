@@ -1,6 +1,7 @@
 // Parameters are tables of rows. This file says where each row lies; memory.hpp says in which memory.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -22,8 +23,12 @@ struct Table {
   static constexpr int width = W, index = I;
 };
 
-/// Floats from one row to the next: the weights, then `states` rows of rule state of the same width.
-constexpr std::size_t stride_of(int width, int states) { return static_cast<std::size_t>(width) * static_cast<std::size_t>(1 + states); }
+/// Floats from one row to the next: the weights, then `states` rows of rule state of the same width. A row of width 1
+/// is padded to a power of two, so that a weight and its state share a cache line.
+constexpr std::size_t stride_of(int width, int states) {
+  const auto floats = static_cast<std::size_t>(1 + states);
+  return width == 1 ? std::bit_ceil(floats) : static_cast<std::size_t>(width) * floats;
+}
 
 /// The shape of one table at run time.
 struct TableShape {
@@ -40,6 +45,10 @@ class Layout {
   Layout(std::initializer_list<TableShape> tables, int states = 0) : Layout(std::vector<TableShape>(tables), states) {}
   explicit Layout(std::vector<TableShape> tables, int states = 0);
 
+  /// The same tables with `states` floats of rule state beside each weight.
+  Layout with_states(int states) const { return Layout(tables_, states); }
+
+  int states() const { return states_; }
   std::size_t tables() const { return tables_.size(); }
   const TableShape& shape(std::size_t table) const { return tables_[table]; }
   std::size_t offset(std::size_t table) const { return offsets_[table]; }    ///< in floats
@@ -58,6 +67,7 @@ class Layout {
 struct Cells {
   const float* read[kMaxTables] = {};
   float* write[kMaxTables] = {};
+  int states = 0;  ///< floats of rule state beside each weight that is read
 };
 
 }  // namespace sounder

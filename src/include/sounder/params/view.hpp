@@ -29,7 +29,7 @@ class View {
   using Scalar = typename Access::Scalar;  ///< float in training, double in evaluation
   using F = typename Lanes::F;
 
-  View(const Access& access, const Cells& cells) : access_(access), cells_(cells) {}
+  View(const Access& access, const Cells& cells) : access_(access), cells_(cells), narrow_(stride_of(1, cells.states)) {}
 
   // --- tables of width 1: weights of features ---------------------------------------------------------------
 
@@ -70,14 +70,14 @@ class View {
     if (a.scale != 0)
       each(x, [&](std::uint32_t row, float value) { move(w, row, read(table, row), a.scale * a.per_row[row], b, value); });
     else if (!x.ids)
-      descend_dense(w, x, b);
+      descend_dense(cells_.read[I], w, x, b);
     else
       each(x, [&](std::uint32_t row, float value) { move(w, row, read(table, row), 0.f, b, value); });
   }
 
   template <int I>
   SOUNDER_INLINE float read(Table<1, I>, std::uint32_t row) const {
-    return access_.template get<float>(cells_.read[I] + row * kNarrow);
+    return access_.template get<float>(cells_.read[I] + row * narrow());
   }
   /// Descends along a * old + b * x in one row, `old` being what was read.
   template <int I>
@@ -89,7 +89,7 @@ class View {
 
   template <int W, int I>
   SOUNDER_INLINE Row<W> read(Table<W, I>, std::uint32_t row) const {
-    const float* p = address<W>(cells_.read[I], row);
+    const float* p = address(cells_.read[I], row, wide<W>());
     Row<W> result;
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i) result.strip[i] = access_.template get<F>(p + i * Lanes::kStrip);
     return result;
@@ -97,15 +97,15 @@ class View {
   /// Descends along a * old + b * x in one row.
   template <int W, int I>
   SOUNDER_INLINE void descend(Table<W, I>, std::uint32_t row, const Row<W>& old, float a, float b, const Row<W>& x) {
-    float* p = address<W>(cells_.write[I], row);
+    float* p = address(cells_.write[I], row, stride_of(W, Access::kStates));
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i)
-        access_.template move<F>(p + i * Lanes::kStrip, old.strip[i], a, b, x.strip[i]);
+        access_.template move<F>(p + i * Lanes::kStrip, W, old.strip[i], a, b, x.strip[i]);
   }
   /// Asks for a row's cache lines ahead of use.
   template <int W, int I>
   SOUNDER_INLINE void prefetch(Table<W, I>, std::uint32_t row) const {
-    const float* p = cells_.read[I] + row * stride_of(W, Access::kStates);
-    SOUNDER_UNROLL for (int i = 0; i < W; i += 16) __builtin_prefetch(p + i, 1, 3);
+    const float* p = cells_.read[I] + row * wide<W>();
+    SOUNDER_UNROLL for (int i = 0; i < W * (1 + Access::kStates); i += 16) __builtin_prefetch(p + i, 1, 3);
   }
   /// The dot product of two private rows, in the precision of this view.
   template <int W>
@@ -134,7 +134,10 @@ class View {
   }
   template <int I>
   SOUNDER_INLINE void close_intercept(Table<1, I> table) {
-    if (intercept_gradient_ != 0) descend(table, 0, read(table, 0), 0.f, intercept_gradient_ / kThinning);
+    if (intercept_gradient_ == 0) return;
+    Access access = access_;
+    if constexpr (requires { access.rule.l1; }) access.rule.l1 = 0;  // no penalty holds for an intercept
+    access.template move<float>(cells_.write[I], 1, read(table, 0), 0.f, intercept_gradient_ / kThinning, 1.f);
   }
 
   // --- any table --------------------------------------------------------------------------------------------
@@ -153,17 +156,30 @@ class View {
   const Access& access() const { return access_; }
 
  private:
-  static constexpr std::size_t kNarrow = stride_of(1, Access::kStates);
+  // An access with a rule writes where it reads, so the stride is a constant. The others read parameters of any rule.
+  static constexpr bool kInPlace = requires { typename Access::Rule; };
+  static constexpr std::size_t kWritten = stride_of(1, Access::kStates);
+
+  SOUNDER_INLINE std::size_t narrow() const {
+    if constexpr (kInPlace)
+      return kWritten;
+    else
+      return narrow_;
+  }
+  template <int W>
+  SOUNDER_INLINE std::size_t wide() const {
+    return stride_of(W, kInPlace ? Access::kStates : cells_.states);
+  }
 
   SOUNDER_INLINE Scalar cell(const float* w, std::uint32_t row) const {
-    return static_cast<Scalar>(access_.template get<float>(w + row * kNarrow));
+    return static_cast<Scalar>(access_.template get<float>(w + row * narrow()));
   }
   SOUNDER_INLINE void move(float* w, std::uint32_t row, float old, float a, float b, float x) {
-    access_.template move<float>(w + row * kNarrow, old, a, b, x);
+    access_.template move<float>(w + row * kWritten, 1, old, a, b, x);
   }
-  template <int W, class P>
-  static SOUNDER_INLINE P* address(P* base, std::uint32_t row) {
-    P* p = base + row * stride_of(W, Access::kStates);
+  template <class P>
+  static SOUNDER_INLINE P* address(P* base, std::uint32_t row, std::size_t stride) {
+    P* p = base + row * stride;
     asm("" : "+r"(p));  // keeps one register a row: g++ otherwise spills an address a strip (41 -> 50 M ratings/s at 128)
     return p;
   }
@@ -171,7 +187,7 @@ class View {
   SOUNDER_INLINE Scalar dot_dense(const float* w, const Example& x) const {
     Scalar sum = 0;
     std::uint32_t j = 0;
-    if constexpr (kNarrow == 1 && std::is_same_v<Scalar, float>) {
+    if (std::is_same_v<Scalar, float> && narrow() == 1) {
       constexpr std::uint32_t kStrip = Lanes::kStrip;
       F a{}, b{};
       for (; j + 2 * kStrip <= x.size; j += 2 * kStrip) {
@@ -184,14 +200,14 @@ class View {
     for (; j < x.size; ++j) sum += cell(w, j) * x.values[j];
     return sum;
   }
-  SOUNDER_INLINE void descend_dense(float* w, const Example& x, float b) {
+  SOUNDER_INLINE void descend_dense(const float* read, float* w, const Example& x, float b) {
     std::uint32_t j = 0;
-    if constexpr (kNarrow == 1) {
+    if constexpr (kInPlace && kWritten == 1) {
       constexpr std::uint32_t kStrip = Lanes::kStrip;
       for (; j + kStrip <= x.size; j += kStrip)
-        access_.template move<F>(w + j, access_.template get<F>(w + j), 0.f, b, values(x, j));
+        access_.template move<F>(w + j, 1, access_.template get<F>(w + j), 0.f, b, values(x, j));
     }
-    for (; j < x.size; ++j) move(w, j, access_.template get<float>(w + j * kNarrow), 0.f, b, x.values[j]);
+    for (; j < x.size; ++j) move(w, j, access_.template get<float>(read + j * narrow()), 0.f, b, x.values[j]);
   }
   static SOUNDER_INLINE F values(const Example& x, std::uint32_t j) {
     return *reinterpret_cast<const typename Lanes::Unaligned*>(x.values + j);
@@ -199,6 +215,7 @@ class View {
 
   Access access_;
   Cells cells_;
+  std::size_t narrow_;  ///< stride of the tables of width 1 that are read
   float intercept_ = 0, intercept_gradient_ = 0;
 };
 

@@ -9,6 +9,7 @@ namespace sounder {
 ///   w' = (w - rate * b * x) / (1 + rate * a),
 /// which is stable for every a >= 0; the explicit form diverges on rare rows, where a is large.
 struct Sgd {
+  static constexpr const char* kName = "sgd";
   static constexpr int kStates = 0;
   float rate = 0;
 
@@ -23,6 +24,7 @@ struct Sgd {
     const float keep = 1.f / (1.f + rate * a);
     return (-rate * b * keep) * x - (rate * a * keep) * old;
   }
+  static double default_step(double sgd_step) { return sgd_step; }
 };
 
 }  // namespace sounder

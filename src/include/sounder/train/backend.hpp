@@ -17,6 +17,7 @@ struct Round {
   int epoch = 0;       ///< 0, 1, ...
   int index = 0;       ///< of the round in the whole run
   float rate = 0;      ///< step size
+  float l1 = 0;        ///< --l1 times the examples that will have been processed at its end
 };
 
 /// Runs rounds. Holds its team and what its mode keeps across rounds. Called by one thread.
@@ -32,6 +33,8 @@ class Backend {
   /// Steps on every chunk that its workers pull, until the queue is empty; when it returns, the parameters hold
   /// all of the round's updates and no worker runs. What changed the parameters between rounds is seen.
   virtual void run(const Round& round, ChunkQueue& queue) = 0;
+  /// How often an epoch visits each example: more than once where every worker sees all data.
+  virtual int visits() const { return 1; }
 };
 
 /// One thread: the oracle of all tests. `team` has one worker, and says which thread that is and where it runs;

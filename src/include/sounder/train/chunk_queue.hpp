@@ -36,6 +36,11 @@ class ChunkQueue {
   void open(std::size_t first, std::size_t last, int workers);
   void open(int workers) { open(0, chunks(), workers); }
 
+  /// All chunks of the round, in order, to one taker: for modes that plan who steps on what, and when.
+  std::vector<Range> take_all();
+  /// Whether the run is to stop: for loops that do not come back to the queue.
+  bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
+
   /// Examples handed out in this round; any thread may ask (progress displays do).
   std::size_t taken() const;
 

@@ -42,7 +42,7 @@ template <Model M>
 Result fit(const M& model, const Dataset& train, const Options& options, Backend& backend) {
   std::string name = "model";
   if constexpr (requires { M::kName; }) name = M::kName;
-  const Kernel kernel = make_kernel(model, train, std::move(name));
+  const Kernel kernel = make_kernel(model, train, std::move(name), options.rule);
   return fit(Problem{.kernel = kernel, .train = train}, options, backend);
 }
 

@@ -7,7 +7,6 @@ namespace sounder {
 
 struct Frozen {
   static constexpr int kStates = 0;
-  static constexpr bool kLocks = false;
   using Scalar = double;
 
   template <class V>

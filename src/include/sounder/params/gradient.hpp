@@ -1,0 +1,40 @@
+// A sum of gradients at frozen parameters, to be applied later: what mini-batches are made of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <sounder/kernel.hpp>
+
+namespace sounder {
+
+/// The gradient of some examples, on the rows that they touch. Belongs to one worker. As large as twice the weights,
+/// whatever the rule.
+class Gradient {
+ public:
+  /// Throws Error for a model without touches(): nobody knows its rows.
+  explicit Gradient(const Kernel& kernel);
+
+  /// Adds the gradients of examples [begin, end) at the parameters that `context.cells` reads.
+  void collect(const StepContext& context, const Examples& examples, std::size_t begin, std::size_t end);
+
+  /// The rows touched since the last clear, each once, in order of their first touch.
+  std::span<const RowId> rows() const { return rows_; }
+
+  /// Steps the rule once in each of `rows`: next(old, a, b * x) of the sums, times `scale[table][row]` where given.
+  void apply(const StepContext& context, std::span<const RowId> rows, const std::vector<std::vector<float>>* scale) const;
+  /// Forgets all; costs as much as there are rows.
+  void clear();
+
+ private:
+  void mark(RowId row);
+
+  const Kernel* kernel_;
+  Parameters sums_;
+  std::vector<std::vector<std::uint8_t>> marked_;
+  std::vector<RowId> rows_, touched_;
+};
+
+}  // namespace sounder

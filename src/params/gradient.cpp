@@ -1,0 +1,71 @@
+#include <sounder/params/gradient.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
+namespace sounder {
+namespace {
+
+/// One step of the rule on each cell of a row. V by V: rows of width 1 have one cell, the others whole strips.
+template <class V, class Rule>
+void step_row(const Relaxed<Rule>& access, float* cell, const float* sum, std::size_t width, float scale) {
+  for (std::size_t i = 0; i < width; i += sizeof(V) / sizeof(float)) {
+    const float a = sum[width];  // the same in all cells of a row
+    access.template move<V>(cell + i, width, access.template get<V>(cell + i), a * scale, scale, shared_cell::get<V>(sum + i));
+  }
+}
+
+}  // namespace
+
+Gradient::Gradient(const Kernel& kernel) : kernel_(&kernel), sums_(kernel.layout.with_states(Gather::kStates)) {
+  if (!kernel.list) throw Error(fmt::format("model {} cannot gather gradients: give it a touches(example, f)", kernel.name));
+  for (std::size_t table = 0; table < kernel.layout.tables(); ++table) marked_.emplace_back(kernel.layout.shape(table).rows);
+}
+
+void Gradient::mark(RowId row) {
+  std::uint8_t& marked = marked_[row.table][row.row];
+  if (!marked) rows_.push_back(row);
+  marked = 1;
+}
+
+void Gradient::collect(const StepContext& context, const Examples& examples, std::size_t begin, std::size_t end) {
+  StepContext gathering = context;
+  for (std::size_t table = 0; table < kernel_->layout.tables(); ++table) gathering.cells.write[table] = sums_.cells().write[table];
+  kernel_->step_of(AccessKind::gather)(kernel_->model.get(), gathering, examples, begin, end);
+  touched_.clear();
+  kernel_->list(kernel_->model.get(), examples, begin, end, touched_);
+  for (const RowId row : touched_) mark(row);
+  if (kernel_->intercept_table >= 0) mark({static_cast<std::uint32_t>(kernel_->intercept_table), 0});
+}
+
+void Gradient::apply(const StepContext& context, std::span<const RowId> rows, const std::vector<std::vector<float>>* scale) const {
+  with_rule(kernel_->rule, [&](auto rule) {
+    using Rule = decltype(rule);
+    Relaxed<Rule> access{rule_with<Rule>(context.rate, context.l1)}, free{rule_with<Rule>(context.rate, 0)};
+    for (const RowId row : rows) {
+      const Layout& layout = kernel_->layout;
+      const auto width = static_cast<std::size_t>(layout.shape(row.table).width);
+      float* cell = context.cells.write[row.table] + row.row * layout.stride(row.table);
+      const float* sum = sums_.row_with_state(row.table, row.row).data();
+      const float factor = scale ? (*scale)[row.table][row.row] : 1.f;
+      const auto& used = layout.shape(row.table).space >= 0 ? access : free;  // no L1 on an intercept
+      if (width == 1)
+        step_row<float>(used, cell, sum, 1, factor);
+      else
+        step_row<ThreadLanes::F>(used, cell, sum, width, factor);
+    }
+  });
+}
+
+void Gradient::clear() {
+  for (const RowId row : rows_) {
+    std::ranges::fill(sums_.row_with_state(row.table, row.row), 0.f);
+    marked_[row.table][row.row] = 0;
+  }
+  rows_.clear();
+}
+
+}  // namespace sounder
