@@ -7,6 +7,8 @@ namespace sounder::families {
 
 Kernel logistic(const Dataset& data, float l2);
 Kernel svm(const Dataset& data, float l2);
+Kernel squared(const Dataset& data, float l2);
+Kernel softmax(const Dataset& data, float l2);
 Kernel mf(const Dataset& data, float l2, int factors);
 
 }  // namespace sounder::families

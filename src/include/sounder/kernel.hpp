@@ -103,7 +103,7 @@ template <class M, class Access>
   const Examples examples = all;
   Access access{};
   access.rule.rate = context.rate;
-  View<Access> view(access, context.cells);
+  ViewOf<M, Access> view(access, context.cells);
   StepGuard<M, Access> guard(context);
 
   for (std::size_t i = begin; i < end;) {
@@ -129,7 +129,7 @@ template <class M, class F>
 SOUNDER_INLINE void evaluate(const void* model, const Cells& cells, const Examples& examples, std::size_t begin,
                              std::size_t end, F f) {
   const M& m = *static_cast<const M*>(model);
-  View<Frozen> view(Frozen{}, cells);
+  ViewOf<M, Frozen> view(Frozen{}, cells);
   if constexpr (requires { M::intercept; }) view.open_intercept(M::intercept);
   for (std::size_t i = begin; i < end; ++i) f(m, view, example_of<M>(examples, i));
 }

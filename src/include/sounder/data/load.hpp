@@ -14,6 +14,8 @@ namespace sounder {
 /// What a source is read as; a model knows which one it needs.
 enum class Format {
   classification,  ///< libsvm text: `label id:value ...`; labels +1/-1 or 1/0, given back as +1/-1
+  multiclass,
+  regression,
   ratings,         ///< `user item rating [more]`, separated by tab, comma, `::` or blanks; a header line may lead
 };
 
