@@ -73,10 +73,9 @@ Json options_of(const Settings& s) {
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
 }
 
-Json metric(const Settings& settings, const std::optional<double>& value) {
+Json metric(const RunFacts& facts, const std::optional<double>& value) {
   if (!value) return nullptr;
-  const Task task = format_of(settings.model.model) == Format::ratings ? Task::rating : Task::binary;
-  return {{"name", metric_name(task)}, {"value", number(*value)}};
+  return {{"name", metric_name(facts.task)}, {"value", number(*value)}};
 }
 
 /// {"a": {"b": 1}} -> a.b = 1
@@ -143,7 +142,7 @@ Json run_record(const Settings& settings, const RunFacts& facts) {
   return record;
 }
 
-Json point_record(const Settings& settings, const RunFacts& facts, const Point& point) {
+Json point_record(const RunFacts& facts, const Point& point) {
   Json record = head("point", facts);
   record["epoch"] = point.epoch;
   record["seconds"] = point.seconds;
@@ -152,12 +151,12 @@ Json point_record(const Settings& settings, const RunFacts& facts, const Point& 
   record["bytes_sent"] = 0;
   record["train_loss"] = number(point.train_loss);
   record["test_loss"] = number(point.test_loss);
-  record["test_metric"] = metric(settings, point.test_metric);
+  record["test_metric"] = metric(facts, point.test_metric);
   record["step"] = point.epoch > 0 ? number(point.step) : Json(nullptr);  // nothing was stepped before point 0
   return record;
 }
 
-Json summary_record(const Settings& settings, const RunFacts& facts, const Result& result) {
+Json summary_record(const RunFacts& facts, const Result& result) {
   const Point& last = result.curve.back();
   const double examples = static_cast<double>(last.examples);
   const double each = static_cast<double>(facts.train->nonzeros()) / static_cast<double>(facts.train->size());
@@ -171,7 +170,7 @@ Json summary_record(const Settings& settings, const RunFacts& facts, const Resul
   record["nonzeros_per_second"] = per_second(examples * each);
   record["train_loss"] = number(last.train_loss);
   record["test_loss"] = number(last.test_loss);
-  record["test_metric"] = metric(settings, last.test_metric);
+  record["test_metric"] = metric(facts, last.test_metric);
   record["test_auc"] = number(facts.auc);
   record["digest"] = result.digest;
   record["target_seconds"] = number(result.target_seconds);

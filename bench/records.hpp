@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 struct RunFacts {
   int run = 0;              ///< number of the run, from 0
   PlannedRun planned{};
+  Task task = Task::rating;
   const Dataset* train = nullptr;
   const Dataset* test = nullptr;
   double load_seconds = 0;
@@ -24,8 +25,8 @@ struct RunFacts {
 };
 
 Json run_record(const Settings& settings, const RunFacts& facts);
-Json point_record(const Settings& settings, const RunFacts& facts, const Point& point);
-Json summary_record(const Settings& settings, const RunFacts& facts, const Result& result);
+Json point_record(const RunFacts& facts, const Point& point);
+Json summary_record(const RunFacts& facts, const Result& result);
 
 /// A file of records, by its name: JSON lines, or CSV with a column for every field of every kind
 /// (`data.name` for nested ones). Written line by line, so that a killed run leaves its points.

@@ -70,8 +70,7 @@ Loaded load_all(const Settings& settings) {
 class Reporter final : public Observer {
  public:
   Reporter(const Settings& settings, const RunFacts& facts, std::deque<RecordFile>& files)
-      : settings_(settings),
-        facts_(facts),
+      : facts_(facts),
         files_(files),
         line_(fmt::format("{} x{}", name_of(kModes, facts.planned.mode), facts.planned.threads), settings.options.epochs,
               settings.quiet) {}
@@ -79,13 +78,12 @@ class Reporter final : public Observer {
   void on_epoch(int epoch, const ChunkQueue& queue) override { line_.on_epoch(epoch, queue); }
   bool on_point(const Point& point) override {
     line_.on_point(point);
-    for (RecordFile& file : files_) file.write(point_record(settings_, facts_, point));
+    for (RecordFile& file : files_) file.write(point_record(facts_, point));
     return true;
   }
   void on_end() override { line_.on_end(); }
 
  private:
-  const Settings& settings_;
   const RunFacts& facts_;
   std::deque<RecordFile>& files_;
   LiveLine line_;
@@ -138,6 +136,7 @@ class Session {
   RunFacts facts_of(const PlannedRun& planned, int run) const {
     return {.run = run,
             .planned = planned,
+            .task = kernel_.task,
             .train = &*loaded_.train,
             .test = loaded_.test ? &*loaded_.test : nullptr,
             .load_seconds = loaded_.seconds,
@@ -168,7 +167,7 @@ class Session {
 
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
-    for (RecordFile& file : files_) file.write(summary_record(settings_, facts, result));
+    for (RecordFile& file : files_) file.write(summary_record(facts, result));
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only
     return result;

@@ -48,15 +48,25 @@ inline Dataset examples_of(const std::vector<std::vector<std::uint32_t>>& ids, s
   return Dataset::train(std::move(columns), 1);
 }
 
-/// A small generated set that a model can be trained on, with hot and cold rows.
-inline Dataset small_set(ModelName model) {
-  const std::string examples = std::to_string(scaled(3000, 1000));
-  return format_of(model) == Format::ratings
-             ? Dataset::train(load("synthetic:netflix,users=300,items=200,hottest=0.1,examples=" + examples,
-                                   {.format = Format::ratings}),
-                              1)
-             : Dataset::train(load("synthetic:zipf,features=4000,nonzeros=20,examples=" + examples), 1);
+/// Turns labels -1 and +1 into what the model wants: numbers, or three classes of which the first is the -1.
+inline Columns relabelled(Columns columns, ModelName model) {
+  for (std::size_t i = 0; i < columns.labels.size(); ++i) {
+    float& label = columns.labels[i];
+    const bool positive = label > 0;
+    if (format_of(model) == Format::regression) label = positive ? 1.5f : -0.75f;
+    if (format_of(model) == Format::multiclass) label = positive ? (columns.ids.empty() || columns.ids[i] % 2 ? 1.f : 2.f) : 0.f;
+  }
+  return columns;
 }
+
+/// Small generated examples that a model can be trained on, with hot and cold rows.
+inline Columns small_columns(ModelName model, std::size_t examples, int seed = 1) {
+  const std::string size = ",examples=" + std::to_string(examples) + ",seed=" + std::to_string(seed);
+  if (format_of(model) == Format::ratings)
+    return load("synthetic:netflix,users=300,items=200,hottest=0.1" + size, {.format = Format::ratings});
+  return relabelled(load("synthetic:zipf,features=4000,nonzeros=20" + size), model);
+}
+inline Dataset small_set(ModelName model) { return Dataset::train(small_columns(model, scaled(3000, 1000)), 1); }
 
 inline Options options_for(Mode mode, int epochs, int threads = 1, TeamName team = TeamName::threads) {
   Options options;

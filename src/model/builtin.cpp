@@ -14,6 +14,8 @@ Format format_of(ModelName model) {
   switch (model) {
     case ModelName::logistic:
     case ModelName::svm: return Format::classification;
+    case ModelName::squared: return Format::regression;
+    case ModelName::softmax: return Format::multiclass;
     case ModelName::mf: return Format::ratings;
   }
   return Format::classification;
@@ -30,6 +32,8 @@ Kernel kernel_of(const ModelOptions& options, const Dataset& data, RuleName rule
   switch (options.model) {
     case ModelName::logistic: return families::logistic(data, l2, rule);
     case ModelName::svm: return families::svm(data, l2, rule);
+    case ModelName::squared: return families::squared(data, l2, rule);
+    case ModelName::softmax: return families::softmax(data, l2, rule);
     case ModelName::mf: return families::mf(data, l2, options.factors, rule);
   }
   throw Error("unknown model");

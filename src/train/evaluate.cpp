@@ -25,6 +25,7 @@ double score_of(Task task, double prediction, float label) {
   const double target = static_cast<double>(label);
   switch (task) {
     case Task::binary: return prediction * target > 0 ? 1 : 0;
+    case Task::multiclass: return prediction == target ? 1 : 0;
     case Task::rating: return (prediction - target) * (prediction - target);
   }
   return 0;
@@ -32,7 +33,7 @@ double score_of(Task task, double prediction, float label) {
 
 }  // namespace
 
-std::string_view metric_name(Task task) { return task == Task::binary ? "accuracy" : "rmse"; }
+std::string_view metric_name(Task task) { return task == Task::rating ? "rmse" : "accuracy"; }
 
 Evaluation evaluate(const Kernel& kernel, const Parameters& parameters, const Dataset& data, Team& team) {
   const Examples examples = data.examples();

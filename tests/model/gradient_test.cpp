@@ -144,7 +144,7 @@ TEST_SUITE("model") {
       for (const Columns& columns : sets) {
         CAPTURE(columns.name);
         CAPTURE(columns.width);
-        const Dataset data = Dataset::train(columns, 1);
+        const Dataset data = Dataset::train(relabelled(columns, model.value), 1);
         for (const double l2 : {0., kL2}) {
           const Kernel kernel = builtin_kernel({.model = model.value, .l2 = l2}, data);
           check_gradient(kernel, data, false);

@@ -97,15 +97,16 @@ TEST_SUITE("model") {
   }
 
   TEST_CASE("mf: factors out of range and data of the wrong kind are refused") {
-    const Dataset ratings = small_set(ModelName::mf), text = small_set(ModelName::logistic);
+    const Dataset ratings = small_set(ModelName::mf);
     for (const int factors : {-1, 0, 2, 257})
       CHECK_THROWS_AS(builtin_kernel({.model = ModelName::mf, .factors = factors}, ratings), Error);
     for (const auto& model : kModels) {
       const bool wants_ratings = format_of(model.value) == Format::ratings;
-      CHECK_NOTHROW(builtin_kernel({.model = model.value}, wants_ratings ? ratings : text));
-      CHECK_THROWS_AS(builtin_kernel({.model = model.value}, wants_ratings ? text : ratings), Error);
+      const Dataset own = small_set(model.value), other = small_set(wants_ratings ? ModelName::logistic : ModelName::mf);
+      CHECK_NOTHROW(builtin_kernel({.model = model.value}, own));
+      CHECK_THROWS_AS(builtin_kernel({.model = model.value}, other), Error);
       for (const double l2 : {-1., std::nan(""), HUGE_VAL})
-        CHECK_THROWS_AS(builtin_kernel({.model = model.value, .l2 = l2}, wants_ratings ? ratings : text), Error);
+        CHECK_THROWS_AS(builtin_kernel({.model = model.value, .l2 = l2}, own), Error);
     }
   }
 }

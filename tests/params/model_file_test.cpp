@@ -127,6 +127,7 @@ TEST_SUITE("params") {
         columns.values.assign(8, 1.f);
       }
       columns.labels = {1, -1, 1, -1};
+      columns = relabelled(columns, model.value);
       Columns other = columns;  // the same ids, other ones frequent
       other.ids = {7, 2, 7, 2, 6, 2, 5, 8};
       const Dataset a = Dataset::train(columns, 1), b = Dataset::train(other, 2);

@@ -19,8 +19,10 @@ TEST_SUITE("shm") {
     for (const auto& model : kModels) {
       const bool ratings = format_of(model.value) == Format::ratings;
       const Dataset data = ratings ? Dataset::train(load("builtin:ratings", {.format = Format::ratings}), 1)
-                                   : Dataset::train(load("builtin:spam,part=train", {.transform = TransformName::log1p,
-                                                                                     .normalize = NormalizeName::l2}),
+                                   : Dataset::train(relabelled(load("builtin:spam,part=train",
+                                                                    {.transform = TransformName::log1p,
+                                                                     .normalize = NormalizeName::l2}),
+                                                               model.value),
                                                     1);
       const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 16}, data);
       Options options = options_for(Mode::serial, kEpochs);

@@ -1,5 +1,7 @@
 // Evaluation: the loss of the definition, the same bits for any number of workers; AUC.
+#include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include <doctest/doctest.h>
 
@@ -24,31 +26,47 @@ Parameters random_parameters(const Kernel& kernel) {
   return parameters;
 }
 
-double naive_prediction(ModelName model, const Parameters& w, const Example& x) {
-  const auto weight = [&](std::size_t table, std::size_t row, std::size_t k = 0) {
-    return static_cast<double>(w.row(table, row)[k]);
+/// What `predict` and `loss` must give.
+struct Expected {
+  double prediction, loss;
+};
+
+Expected of_scores(const std::vector<double>& scores, std::size_t label) {
+  double sum = 0;
+  for (const double score : scores) sum += std::exp(score - scores[label]);
+  const auto best = std::max_element(scores.begin(), scores.end());
+  return {static_cast<double>(best - scores.begin()), std::log(sum)};
+}
+
+double naive_score(ModelName model, const Parameters& w, const Example& x, std::size_t k = 0) {
+  const auto weight = [&](std::size_t table, std::size_t row, std::size_t slot) {
+    return static_cast<double>(w.row(table, row)[slot]);
   };
   if (model == ModelName::mf) {  // width 16: the biases in slots 14 and 15
-    double score = weight(2, 0) + weight(0, x.ids[0], 14) + weight(1, x.ids[1], 15);
-    for (std::size_t k = 0; k < 14; ++k) score += weight(0, x.ids[0], k) * weight(1, x.ids[1], k);
+    double score = weight(2, 0, 0) + weight(0, x.ids[0], 14) + weight(1, x.ids[1], 15);
+    for (std::size_t slot = 0; slot < 14; ++slot) score += weight(0, x.ids[0], slot) * weight(1, x.ids[1], slot);
     return score;
   }
-  double score = weight(1, 0);
+  double score = weight(1, 0, k);
   for (std::uint32_t j = 0; j < x.size; ++j)
-    score += weight(0, x.ids ? x.ids[j] : j) * (x.values ? static_cast<double>(x.values[j]) : 1.);
+    score += weight(0, x.ids ? x.ids[j] : j, k) * (x.values ? static_cast<double>(x.values[j]) : 1.);
   return score;
 }
 
-double naive_loss(ModelName model, double score, double label) {
+Expected naive(ModelName model, const Parameters& w, const Example& x) {
+  const double score = naive_score(model, w, x), label = static_cast<double>(x.label);
   switch (model) {
     case ModelName::logistic:
-      return std::log1p(std::exp(-label * score));
+      return {score, std::log1p(std::exp(-label * score))};
     case ModelName::svm:
-      return label * score < 1 ? 1 - label * score : 0;
+      return {score, label * score < 1 ? 1 - label * score : 0};
+    case ModelName::squared:
     case ModelName::mf:
-      return (score - label) * (score - label) / 2;
+      return {score, (score - label) * (score - label) / 2};
+    case ModelName::softmax:
+      return of_scores({score, naive_score(model, w, x, 1), naive_score(model, w, x, 2)}, static_cast<std::size_t>(x.label));
   }
-  return -1;
+  return {};
 }
 
 std::optional<double> naive_auc(const std::vector<double>& scores, const std::vector<float>& labels) {
@@ -69,9 +87,13 @@ TEST_SUITE("train") {
   TEST_CASE("evaluate and predict are the definition, in double, and the same bits for 1 and 3 workers") {
     for (const auto& model : kModels) {
       CAPTURE(std::string(model.name));
-      std::vector<Dataset> sets{small_set(model.value)};
-      if (format_of(model.value) == Format::classification)
-        sets.push_back(Dataset::train(load("synthetic:dense,examples=1500,features=37"), 1));
+      std::deque<Dataset> sets;
+      sets.push_back(small_set(model.value));
+      if (format_of(model.value) != Format::ratings) {
+        Columns dense = relabelled(load("synthetic:dense,examples=1500,features=37"), model.value);
+        if (format_of(model.value) == Format::multiclass) dense.labels[0] = 2;  // a third class
+        sets.push_back(Dataset::train(dense, 1));
+      }
       for (const Dataset& data : sets) {
         CAPTURE(data.name());
         const Kernel kernel = builtin_kernel({.model = model.value, .factors = 16}, data);
@@ -85,16 +107,18 @@ TEST_SUITE("train") {
         double loss = 0, metric = 0;
         for (std::size_t i = 0; i < data.size(); ++i) {
           const double label = static_cast<double>(examples.labels[i]);
-          const double score = naive_prediction(model.value, parameters, examples[i]);
+          const auto [score, expected_loss] = naive(model.value, parameters, examples[i]);
           if (std::abs(score - predictions[i]) > 1e-9 * (1 + std::abs(score)))
             FAIL(i << ": " << score << " " << predictions[i]);
-          loss += naive_loss(model.value, score, label);
-          metric += kernel.task == Task::binary ? (score > 0) == (label > 0) : (score - label) * (score - label);
+          loss += expected_loss;
+          metric += kernel.task == Task::binary       ? (score > 0) == (label > 0)
+                    : kernel.task == Task::multiclass ? score == label
+                                                      : (score - label) * (score - label);
         }
         const double n = static_cast<double>(data.size());
         CHECK(evaluation.loss == doctest::Approx(loss / n).epsilon(1e-10));
         CHECK(evaluation.metric ==
-              doctest::Approx(kernel.task == Task::binary ? metric / n : std::sqrt(metric / n)).epsilon(1e-10));
+              doctest::Approx(kernel.task == Task::rating ? std::sqrt(metric / n) : metric / n).epsilon(1e-10));
 
         const auto three = shm::make_team(TeamName::threads, 3, PinName::none);
         const Evaluation shared = evaluate(kernel, parameters, data, *three);
@@ -104,6 +128,7 @@ TEST_SUITE("train") {
       }
     }
     CHECK(metric_name(Task::binary) == "accuracy");
+    CHECK(metric_name(Task::multiclass) == "accuracy");
     CHECK(metric_name(Task::rating) == "rmse");
   }
 

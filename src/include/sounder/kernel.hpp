@@ -105,7 +105,7 @@ template <class M, class Access>
   RowLocks::Held* const held = context.held;
   Access access{};
   access.rule = rule_with<decltype(access.rule)>(context.rate, context.l1);
-  View<Access> view(access, context.cells);
+  ViewOf<M, Access> view(access, context.cells);
 
   for (std::size_t i = begin; i < end;) {
     const std::size_t stop = std::min(end, i + View<Access>::kThinning);
@@ -130,7 +130,7 @@ template <class M, class F>
 SOUNDER_INLINE void evaluate(const void* model, const Cells& cells, const Examples& examples, std::size_t begin,
                              std::size_t end, F f) {
   const M& m = *static_cast<const M*>(model);
-  View<Frozen> view(Frozen{}, cells);
+  ViewOf<M, Frozen> view(Frozen{}, cells);
   if constexpr (requires { M::intercept; }) view.open_intercept(M::intercept);
   for (std::size_t i = begin; i < end; ++i) f(m, view, example_of<M>(examples, i));
 }

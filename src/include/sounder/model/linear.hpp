@@ -9,22 +9,24 @@ namespace sounder {
 
 /// Helpers of all linear models, not templates on purpose: one copy in the library.
 namespace linear {
-Layout layout(const Dataset& data);
-/// l2 / 2 * ||w||^2 without the intercept, in double precision.
+/// A row of `width` floats a feature, and one for the intercept.
+Layout layout(const Dataset& data, int width = 1);
+/// l2 / 2 * ||w||^2 of table 0, which leaves out the intercept, in double precision.
 double penalty(const Parameters& parameters, float l2);
 /// The smaller of steps / (mean squared length of the examples), by the curvature of the loss, and 1 / (l2 * examples),
 /// by that of the penalty (as Pegasos, Shalev-Shwartz et al. 2007, after one epoch): with it, strong L2 converges in
-/// one to three epochs on all shared sets, where the first alone takes more than ten.
-double default_step(const Dataset& data, double steps, float l2);
+/// one to three epochs on all shared sets, where the first alone takes more than ten. Where the slope of the loss is
+/// not bounded, also at most 1 / (squared length of the longest example): more would overshoot on it, ever farther.
+double default_step(const Dataset& data, double steps, float l2, bool bounded_slope = true);
 }  // namespace linear
 
 /// score = w . x + intercept. Objective: mean loss + l2/2 ||w||^2, the intercept excluded.
-/// `Loss` gives slope(label, score), the derivative in the score, and value(label, score).
+/// `Loss` gives slope(label, score), the derivative in the score, value(label, score), and what its names say.
 template <class Loss>
 struct Linear {
   static constexpr Table<1, 0> weights{};
   static constexpr Table<1, 1> intercept{};
-  static constexpr Task kTask = Task::binary;
+  static constexpr Task kTask = Loss::kTask;
   static constexpr const char* kName = Loss::kName;
 
   float l2 = 0;
@@ -55,7 +57,7 @@ struct Linear {
   }
   double penalty(const Parameters& parameters) const { return linear::penalty(parameters, l2); }
   static double answer(double score) { return Loss::answer(score); }
-  double default_step(const Dataset& data) const { return linear::default_step(data, Loss::kStep, l2); }
+  double default_step(const Dataset& data) const { return linear::default_step(data, Loss::kStep, l2, Loss::kBoundedSlope); }
 };
 
 }  // namespace sounder

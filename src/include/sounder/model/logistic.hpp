@@ -7,7 +7,9 @@ namespace sounder {
 
 struct LogisticLoss {
   static constexpr const char* kName = "logistic";
+  static constexpr Task kTask = Task::binary;
   static constexpr double kStep = 2;
+  static constexpr bool kBoundedSlope = true;
 
   static SOUNDER_INLINE float slope(float label, float score) { return -label / (1.f + std::exp(label * score)); }
   static double value(double label, double score) {

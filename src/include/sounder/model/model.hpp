@@ -15,9 +15,21 @@ namespace sounder {
 
 /// What the labels mean, hence how predictions are judged.
 enum class Task {
-  binary,  ///< labels -1 and +1; predict() is a margin, positive for +1: accuracy and AUC
-  rating,  ///< labels are numbers; predict() is a number: root mean squared error
+  binary,      ///< labels -1 and +1; predict() is a margin, positive for +1: accuracy and AUC
+  rating,      ///< labels are numbers; predict() is a number: root mean squared error
+  multiclass,  ///< labels are 0, 1, ..., classes - 1; predict() is one of them: accuracy
 };
+
+template <class M>
+constexpr int intercept_width() {
+  if constexpr (requires { M::intercept; })
+    return M::intercept.width;
+  else
+    return 1;
+}
+/// The view that a model is given.
+template <class M, class Access>
+using ViewOf = View<Access, ThreadLanes, intercept_width<M>()>;
 
 /// A model is a trivially copyable struct with
 ///   layout(dataset)         the shapes of its tables
@@ -28,7 +40,7 @@ enum class Task {
 ///   kName                      what model files and records call it (default: "model")
 ///   kTask                      what the labels mean (default: Task::rating)
 ///   kArity                     every example has exactly this many ids and no values
-///   intercept                  a Table<1, I> of one row, read by view.intercept()
+///   intercept                  a table of one row, read by view.intercept()
 ///   prefetch(view, example)    asks for the rows of an example some steps ahead
 ///   touches(example, f)        f(table, row) for every row of a step: needed by `locked`; without it `cached` finds no
 ///                              hot rows and is `hogwild`
@@ -38,7 +50,7 @@ enum class Task {
 ///   default_step(dataset)      a step size that is good without tuning
 template <class M>
 concept Model = std::is_trivially_copyable_v<M> &&
-    requires(const M model, View<Relaxed<Sgd>> view, View<Frozen> frozen, const Example x, const Dataset& data) {
+    requires(const M model, ViewOf<M, Relaxed<Sgd>> view, ViewOf<M, Frozen> frozen, const Example x, const Dataset& data) {
   { model.layout(data) } -> std::convertible_to<Layout>;
   model.step(view, x);
   { model.loss(frozen, x) } -> std::convertible_to<double>;

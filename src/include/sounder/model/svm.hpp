@@ -9,7 +9,9 @@ namespace sounder {
 
 struct HingeLoss {
   static constexpr const char* kName = "svm";
+  static constexpr Task kTask = Task::binary;
   static constexpr double kStep = 0.5;
+  static constexpr bool kBoundedSlope = true;
 
   static SOUNDER_INLINE float slope(float label, float score) { return label * score < 1.f ? -label : 0.f; }
   static double value(double label, double score) { return std::max(0., 1 - label * score); }

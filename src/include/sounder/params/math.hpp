@@ -35,22 +35,13 @@ SOUNDER_INLINE V root_of(V v) {
   }
 }
 
-/// base^t of each lane for a constant 0 < base < 1 and whole t >= 0, by its bits: t < 2^16, beyond it 0.
-/// Eight squarings would do for the t that matter; a polynomial is cheaper: 2^y, y = t * log2(base), with
-/// y = n + f, |f| <= 1/2, and the Taylor series of 2^f to f^6 (relative error below 2e-7).
+/// base^t of each lane, given log(base).
 template <class V>
-SOUNDER_INLINE V power_of(float log2_base, V t) {
+SOUNDER_INLINE V power_of(float log_base, V t) {
   if constexpr (std::is_same_v<V, float>)
-    return std::exp2(log2_base * t);
-  else {
-    typedef int Int __attribute__((vector_size(sizeof(V))));
-    const V y = log2_base * t;
-    const V clipped = y < -120.f ? V{} - 120.f : y;
-    const Int n = __builtin_convertvector(clipped - 0.5f, Int);  // truncation towards 0 of a negative number: rounds
-    const V f = (clipped - __builtin_convertvector(n, V)) * 0.693147181f;
-    const V series = 1.f + f * (1.f + f * (0.5f + f * (1.f / 6 + f * (1.f / 24 + f * (1.f / 120 + f * (1.f / 720))))));
-    return series * reinterpret_cast<V>((n + 127) << 23);
-  }
+    return std::exp(log_base * t);
+  else
+    return exp_of<sizeof(V) / sizeof(float)>(log_base * t);
 }
 
 }  // namespace sounder::inline SOUNDER_ISA

@@ -21,13 +21,20 @@ struct RowFactor {
 /// Every gradient has the form a * w + b * x, so there is one write primitive, `descend`; the access applies
 /// the rule, the rate and the memory discipline. For a model's author: scalars are the same in every lane;
 /// work on single elements happens only inside view functions and Row operations.
-template <class Access, class Lanes = ThreadLanes>
+///
+/// `kIntercept` is the width of the model's intercept row, 1 for a single cell.
+template <class Access, class Lanes = ThreadLanes, int kIntercept = 1>
 class View {
  public:
   template <int W>
   using Row = sounder::Row<W, Lanes>;
   using Scalar = typename Access::Scalar;  ///< float in training, double in evaluation
   using F = typename Lanes::F;
+  /// What a sum over rows of a wide table is held in.
+  template <int W>
+  using Sums = std::conditional_t<std::is_same_v<Scalar, double>, DoubleRow<W>, Row<W>>;
+  /// The intercept: a float, or a row where the model has one a class or a unit.
+  using Intercept = std::conditional_t<kIntercept == 1, float, Row<kIntercept>>;
 
   View(const Access& access, const Cells& cells) : access_(access), cells_(cells), narrow_(stride_of(1, cells.states)) {}
 
@@ -101,6 +108,21 @@ class View {
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i)
         access_.template move<F>(p + i * Lanes::kStrip, W, old.strip[i], a, b, x.strip[i]);
   }
+  /// sum over the example's entries of row(id) * value
+  template <int W, int I>
+  SOUNDER_INLINE Sums<W> dot(Table<W, I> table, const Example& x) const {
+    Sums<W> sums{};
+    each(x, [&](std::uint32_t row, float value) { sums.fma(value, read(table, row)); });
+    return sums;
+  }
+  /// Descends along the gradient a_row * w + value * b in every row of the example.
+  template <int W, int I>
+  SOUNDER_INLINE void descend(Table<W, I> table, const Example& x, RowFactor a, const Row<W>& b) {
+    if (a.scale != 0)
+      each(x, [&](std::uint32_t row, float value) { descend(table, row, read(table, row), a.scale * a.per_row[row], value, b); });
+    else
+      each(x, [&](std::uint32_t row, float value) { descend(table, row, read(table, row), 0.f, value, b); });
+  }
   /// Asks for a row's cache lines ahead of use.
   template <int W, int I>
   SOUNDER_INLINE void prefetch(Table<W, I>, std::uint32_t row) const {
@@ -116,28 +138,31 @@ class View {
       return sounder::dot(a, b);
   }
 
-  // --- the intercept: one cell that every example needs -----------------------------------------------------
+  // --- the intercept: what every example needs -------------------------------------------------------------
 
   /// The intercept as read at the last `open_intercept`: at most kThinning examples old.
-  SOUNDER_INLINE float intercept() const { return intercept_; }
+  SOUNDER_INLINE const Intercept& intercept() const { return intercept_; }
   /// Notes that the gradient of the intercept is `b` in this example.
-  SOUNDER_INLINE void descend_intercept(float b) { intercept_gradient_ += b; }
+  SOUNDER_INLINE void descend_intercept(const Intercept& b) { intercept_gradient_ = intercept_gradient_ + b; }
 
   /// Called by the kernel around every kThinning examples, so that the intercept is no hot shared cell: the
   /// worker reads it once, gathers the gradients privately and applies their mean over kThinning once
   /// (Niu et al. 2011, section 8, advise thinning it).
   static constexpr int kThinning = 16;
   template <int I>
-  SOUNDER_INLINE void open_intercept(Table<1, I> table) {
+  SOUNDER_INLINE void open_intercept(Table<kIntercept, I> table) {
     intercept_ = read(table, 0);
-    intercept_gradient_ = 0;
+    intercept_gradient_ = {};
   }
   template <int I>
-  SOUNDER_INLINE void close_intercept(Table<1, I> table) {
-    if (intercept_gradient_ == 0) return;
-    Access access = access_;
-    if constexpr (requires { access.rule.l1; }) access.rule.l1 = 0;  // no penalty holds for an intercept
-    access.template move<float>(cells_.write[I], 1, read(table, 0), 0.f, intercept_gradient_ / kThinning, 1.f);
+  SOUNDER_INLINE void close_intercept(Table<kIntercept, I> table) {
+    const Access penalized = access_;
+    if constexpr (requires { access_.rule.l1; }) access_.rule.l1 = 0;  // no penalty holds for an intercept
+    if constexpr (kIntercept > 1)
+      descend(table, 0, read(table, 0), 0.f, 1.f / kThinning, intercept_gradient_);
+    else if (intercept_gradient_ != 0)
+      descend(table, 0, read(table, 0), 0.f, intercept_gradient_ / kThinning);
+    access_ = penalized;
   }
 
   // --- any table --------------------------------------------------------------------------------------------
@@ -216,7 +241,7 @@ class View {
   Access access_;
   Cells cells_;
   std::size_t narrow_;  ///< stride of the tables of width 1 that are read
-  float intercept_ = 0, intercept_gradient_ = 0;
+  Intercept intercept_{}, intercept_gradient_{};
 };
 
 }  // namespace sounder

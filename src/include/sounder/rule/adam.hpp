@@ -18,7 +18,7 @@ struct Adam {
 
   template <class V>
   SOUNDER_INLINE V next(V (&state)[kStates], V old, float a, float b, V x) const {
-    constexpr float kLog1 = -0.15200309f, kLog2 = -0.00144341686f;  // log2 of the betas
+    constexpr float kLog1 = -0.105360516f, kLog2 = -0.00100050033f;  // of the betas
     const V g = b * x;
     state[0] = kBeta1 * state[0] + (1.f - kBeta1) * g;
     state[1] = kBeta2 * state[1] + (1.f - kBeta2) * (g * g);

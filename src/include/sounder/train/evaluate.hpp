@@ -14,7 +14,7 @@ namespace sounder {
 /// On a set of examples.
 struct Evaluation {
   double loss = 0;      ///< mean loss, without L2
-  double metric = 0;    ///< accuracy (binary) or root mean squared error (rating)
+  double metric = 0;    ///< accuracy (binary, multiclass) or root mean squared error (rating)
 };
 
 /// The name of Evaluation::metric: "accuracy" or "rmse".

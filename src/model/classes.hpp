@@ -1,0 +1,11 @@
+// How many classes a dataset holds.
+#pragma once
+
+#include <sounder/data/dataset.hpp>
+
+namespace sounder {
+
+/// 1 + the highest label. Throws Error, naming the model, on labels that are no classes, or more than `most` of them.
+int classes_of(const Dataset& data, const char* model, int most);
+
+}  // namespace sounder
