@@ -107,7 +107,7 @@ const std::vector<std::string>& csv_columns() {
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
-      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load"};
+      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load", "options.auto"};
   return columns;
 }
 
@@ -138,6 +138,7 @@ Json run_record(const Settings& settings, const RunFacts& facts) {
                     {"digest", facts.train->digest()}};
   record["seed"] = settings.options.seed;
   record["options"] = options_of(settings);
+  record["options"]["auto"] = facts.planned.automatic;
   record["machine"] = machine(facts);
   return record;
 }

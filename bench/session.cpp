@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
+#include <sounder/shm/advice.hpp>
 #include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 #include <sounder/train/evaluate.hpp>
@@ -103,8 +104,9 @@ class Session {
     introduce();
     std::deque<Result> results;
     std::vector<TableRow> rows;
-    for (const PlannedRun& planned : plan_of(settings_)) {
+    for (PlannedRun planned : plan_of(settings_)) {
       if (interrupted.load(std::memory_order_relaxed)) break;
+      if (planned.automatic) take_advice(planned);
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts));
       rows.push_back({planned, &results.back(), facts.auc});
@@ -121,6 +123,13 @@ class Session {
   }
 
  private:
+  void take_advice(PlannedRun& planned) const {
+    const shm::Advice advice = shm::advise(kernel_, *loaded_.train, settings_.options, planned.threads);
+    planned.mode = advice.mode;
+    planned.threads = advice.threads;
+    if (!settings_.quiet) fmt::print(out_, "auto: {} x{} ({})\n", name_of(kModes, advice.mode), advice.threads, advice.reason);
+  }
+
   void introduce() const {
     if (settings_.quiet) return;
     const auto say = [&](const char* what, const Dataset& set) {

@@ -1,5 +1,6 @@
 #include "settings.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -81,11 +82,13 @@ class CommandLine {
   CLI::App& app_;
 };
 
-std::vector<Mode> modes_of(const std::string& list) {
-  std::vector<Mode> modes;
+std::vector<std::optional<Mode>> modes_of(const std::string& list) {
+  std::vector<std::optional<Mode>> modes;
   for (const std::string& name : split(list)) {
     if (name == "all")
       for (const auto& mode : kModes) modes.push_back(mode.value);
+    else if (name == "auto")
+      modes.push_back(std::nullopt);
     else
       modes.push_back(value_of("--mode", kModes, name));
   }
@@ -102,7 +105,7 @@ std::string data_help() {
 void declare(CLI::App& app, Settings& s) {
   CommandLine line(app);
   Options& o = s.options;
-  line.text("--mode", help_of("disciplines to run, a comma-separated list or all", kModes), "NAME[,NAME]",
+  line.text("--mode", help_of("disciplines to run, a comma-separated list, all, or auto (the fastest on a sample of the data)", kModes), "NAME[,NAME]",
             [&](const std::string& value) { s.modes = modes_of(value); });
   line.name("--model", kModels, s.model.model, "what to train");
   line.path("--data", s.data, data_help(), "SOURCE");
@@ -203,11 +206,15 @@ void check(const Settings& s) {
 std::vector<PlannedRun> plan_of(const Settings& settings) {
   const std::vector<int> all{static_cast<int>(shm::usable_cpus().size())};
   std::vector<PlannedRun> plan;
-  for (const Mode mode : settings.modes)
-    for (const int threads : settings.threads.empty() ? all : settings.threads) {
-      plan.push_back({mode, mode == Mode::serial ? 1 : threads});
-      if (mode == Mode::serial) break;
-    }
+  const std::vector<int>& counts = settings.threads.empty() ? all : settings.threads;
+  for (const std::optional<Mode> mode : settings.modes) {
+    if (!mode)
+      plan.push_back({Mode::serial, *std::max_element(counts.begin(), counts.end()), true});
+    else if (*mode == Mode::serial)
+      plan.push_back({Mode::serial, 1});
+    else
+      for (const int threads : counts) plan.push_back({*mode, threads});
+  }
   if (plan.size() > 1 && !(settings.save.empty() && settings.predict.empty()))
     throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode and one --threads",
                             settings.save.empty() ? "--predict" : "--save", plan.size()));

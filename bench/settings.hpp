@@ -14,7 +14,7 @@ namespace sounder::bench {
 /// The flags of bench_shm, parsed and checked one by one. `options.mode` and `options.threads` are set anew
 /// for each run from `modes` and `threads`.
 struct Settings {
-  std::vector<Mode> modes{Mode::hogwild};
+  std::vector<std::optional<Mode>> modes{Mode::hogwild};  ///< nothing: auto, what shm::advise says
   std::vector<int> threads;  ///< empty: all usable cores
   ModelOptions model;
   std::string data, test;
@@ -28,6 +28,7 @@ struct Settings {
 struct PlannedRun {
   Mode mode;
   int threads;
+  bool automatic = false;  ///< mode and threads are to be found from the data, with at most `threads`
 };
 /// Every mode on every number of threads; `serial` once. Throws Error if one output file would get several models.
 std::vector<PlannedRun> plan_of(const Settings& settings);

@@ -38,7 +38,17 @@ int doublings_of(double frequency, const HotRowsOptions& options) {
   return std::clamp(static_cast<int>(std::log2(1 / frequency)), 0, most);
 }
 
+/// More workers move a row more often between two merges of one of them: shorten the period.
+int default_updates(int workers) { return std::clamp(64 / workers, 2, 16); }
+
 }  // namespace
+
+HotRowsOptions hot_rows_options(const Options& options, int workers) {
+  HotRowsOptions hot;
+  hot.updates = static_cast<int>(std::bit_floor(static_cast<unsigned>(options.flush.value_or(default_updates(workers)))));
+  if (options.hot_rows) hot.most_rows = *options.hot_rows;
+  return hot;
+}
 
 HotRows::HotRows(const Kernel& kernel, const Dataset& data, const HotRowsOptions& options) : piece(options.updates) {
   const auto frequencies = touch_frequencies(kernel, data);

@@ -7,6 +7,7 @@
 
 #include <sounder/data/dataset.hpp>
 #include <sounder/kernel.hpp>
+#include <sounder/options.hpp>
 
 namespace sounder::shm {
 
@@ -16,6 +17,9 @@ struct HotRowsOptions {
   int longest_period = 16'384;        ///< examples between two merges of a block, at most
   double least_touches = 1. / 32;     ///< a block that one example touches less often is cold: sharing it costs less
 };
+
+/// As the options of a run ask for; by default from the number of workers.
+HotRowsOptions hot_rows_options(const Options& options, int workers);
 
 /// The plan of mode `cached`, found from the data. Rows are numbered by frequency, so the hot rows of a table
 /// are a prefix of it: its head, a whole number of pages.

@@ -8,7 +8,6 @@
 // Source: the answer to Zipf heads (section 8 of Niu et al. 2011 thins such a row; Sallinen et al., IPDPS 2016, and
 //   Ioannou et al., NeurIPS 2019, batch or replicate all rows). Guarded sum: docs/modes.md.
 #include <algorithm>
-#include <bit>
 
 #include "modes/mode.hpp"
 #include "window.hpp"
@@ -16,13 +15,10 @@
 namespace sounder::shm {
 namespace {
 
-/// More workers move a row more often between two merges of one of them: shorten the period.
-int default_updates(int workers) { return std::clamp(64 / workers, 2, 16); }
-
 class Cached final : public Discipline {
  public:
   explicit Cached(const Setting& setting)
-      : setting_(setting), plan_(setting.kernel, setting.data, options_of(setting)), locks_(plan_.blocks.size()) {
+      : setting_(setting), plan_(setting.kernel, setting.data, hot_rows_options(setting.options, setting.workers)), locks_(plan_.blocks.size()) {
     if (setting.workers == 1 || plan_.blocks.empty()) return;  // nothing to share: hogwild on the parameters themselves
     for (int i = 0; i < setting.workers; ++i) windows_.push_back(std::make_unique<Window>(plan_, locks_, setting.parameters));
   }
@@ -54,13 +50,6 @@ class Cached final : public Discipline {
   }
 
  private:
-  static HotRowsOptions options_of(const Setting& setting) {
-    HotRowsOptions options;
-    options.updates = static_cast<int>(std::bit_floor(static_cast<unsigned>(setting.options.flush.value_or(default_updates(setting.workers)))));
-    if (setting.options.hot_rows) options.most_rows = *setting.options.hot_rows;
-    return options;
-  }
-
   Setting setting_;
   HotRows plan_;
   BlockLocks locks_;
@@ -72,6 +61,7 @@ class Cached final : public Discipline {
 ModeEntry cached_mode() {
   return {.memory = MemoryKind::shareable,
           .one_worker = OneWorker::exact,
+          .advisable = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Cached>(setting); }};
 }
 

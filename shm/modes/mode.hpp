@@ -42,6 +42,7 @@ enum class OneWorker {
 struct ModeEntry {
   MemoryKind memory = MemoryKind::heap;
   OneWorker one_worker = OneWorker::exact;
+  bool advisable = false; ///< ends where serial ends on every kind of data, so that only speed decides
   bool together = false;  ///< workers wait for each other inside a round, so a team must run them at the same time
   std::unique_ptr<Discipline> (*make)(const Setting&);
 };
