@@ -211,8 +211,7 @@ void close_gaps(Columns& columns, const std::vector<Block>& blocks) {
 
 }  // namespace
 
-Columns read_libsvm(const std::string& path, Format format, std::size_t block_bytes) {
-  const Text text(path);
+Columns read_libsvm(const Text& text, Format format, std::size_t block_bytes) {
   Blocks blocks(text.view(), 1, block_bytes, ':');
   Columns columns;
   parallel_invoke([&] { columns.ids.resize(blocks.marks()); }, [&] { columns.values.resize(blocks.marks()); },
@@ -224,9 +223,9 @@ Columns read_libsvm(const std::string& path, Format format, std::size_t block_by
     all_one[k] = LineParser(block, format, columns, labels[k]).run();
   });
   add_mixed_labels(blocks, labels);
-  blocks.refuse_faults(path);
+  blocks.refuse_faults(text.path());
   close_gaps(columns, blocks.all());
-  if (columns.examples() == 0) throw Error(fmt::format("{}: no examples, only comments or blank lines", path));
+  if (columns.examples() == 0) throw Error(fmt::format("{}: no examples, only comments or blank lines", text.path()));
   if (std::find(all_one.begin(), all_one.end(), char{0}) == all_one.end()) columns.values = {};
   return columns;
 }

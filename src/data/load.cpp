@@ -14,6 +14,7 @@
 #include "builtin.hpp"
 #include "classes.hpp"
 #include "formats.hpp"
+#include "idx.hpp"
 #include "text.hpp"
 #include "transform.hpp"
 
@@ -76,6 +77,15 @@ Columns load_synthetic(const std::string& source, Format format) {
 
 }  // namespace
 
+Columns read_file(const std::string& path, Format format) {
+  const Text text(path);
+  if (is_idx(text.view())) {
+    refuse_other_format(path, Format::multiclass, format);
+    return read_idx(text);
+  }
+  return format == Format::ratings ? read_ratings(text) : read_libsvm(text, format);
+}
+
 Columns load(const std::string& source, const LoadOptions& options) {
   if (options.format == Format::ratings) {
     if (options.transform != TransformName::none)
@@ -83,10 +93,9 @@ Columns load(const std::string& source, const LoadOptions& options) {
     if (options.normalize != NormalizeName::none)
       throw Error("--normalize is for labelled examples; ratings stay as they are");
   }
-  Columns columns = source.starts_with(kBuiltin)        ? load_builtin(source, options.format)
-                    : source.starts_with(kSynthetic)    ? load_synthetic(source, options.format)
-                    : options.format == Format::ratings ? read_ratings(source)
-                                                        : read_libsvm(source, options.format);
+  Columns columns = source.starts_with(kBuiltin)     ? load_builtin(source, options.format)
+                    : source.starts_with(kSynthetic) ? load_synthetic(source, options.format)
+                                                     : read_file(source, options.format);
   columns.name = source;
   if (options.format == Format::multiclass) number_classes(columns);
   if (options.transform == TransformName::log1p) log1p_values(columns);

@@ -26,9 +26,11 @@ struct LoadOptions {
 };
 
 /// Reads `source`:
-///  - `builtin:NAME[,part=train|test]`: a shipped set (spam, ratings); without `part` all of it;
+///  - `builtin:NAME[,part=train|test]`: a shipped set (spam, ratings, fashion); without `part` all of it;
 ///  - `synthetic:NAME[,key=value...]`: a generated set (see generate.hpp);
-///  - anything else is the path of a file; gzip and xz are recognized by their first bytes.
+///  - anything else is the path of a file; gzip and xz are recognized by their first bytes, and so are images in the
+///    IDX format (MNIST and its kin, for multiclass and regression): dense examples, pixels 0 ... 1. Their labels are
+///    read from the file beside it with "labels" for "images" and "idx1" for "idx3" in its name.
 /// Throws Error with file:line where a line is at fault.
 Columns load(const std::string& source, const LoadOptions& options = {});
 
