@@ -87,11 +87,12 @@ Columns read_file(const std::string& path, Format format) {
 }
 
 Columns load(const std::string& source, const LoadOptions& options) {
-  if (options.format == Format::ratings) {
+  if (options.format == Format::ratings || options.format == Format::cut) {
+    const char* const stay = options.format == Format::cut ? "the weights of graphs" : "ratings";
     if (options.transform != TransformName::none)
-      throw Error("--transform is for labelled examples; ratings stay as they are");
+      throw Error(fmt::format("--transform is for labelled examples; {} stay as they are", stay));
     if (options.normalize != NormalizeName::none)
-      throw Error("--normalize is for labelled examples; ratings stay as they are");
+      throw Error(fmt::format("--normalize is for labelled examples; {} stay as they are", stay));
   }
   Columns columns = source.starts_with(kBuiltin)     ? load_builtin(source, options.format)
                     : source.starts_with(kSynthetic) ? load_synthetic(source, options.format)

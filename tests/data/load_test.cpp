@@ -150,7 +150,8 @@ TEST_SUITE("data") {
     CHECK(columns.ids == generate("zipf", {{"examples", 300}, {"features", 1000}, {"part", 1}}).ids);
     CHECK(columns.ids != load("synthetic:zipf,examples=300,features=1000,part=train").ids);
     CHECK(load("synthetic:netflix,examples=500,users=50,items=40", kRatings).spaces == 2);
-    CHECK(contains(refused("synthetic:foo"), "there is no such set; give one of rcv1, netflix, zipf, cold, dense"));
+    CHECK(contains(refused("synthetic:foo"),
+                   "there is no such set; give one of rcv1, netflix, zipf, cold, dense, grid-cut"));
     CHECK(contains(refused("synthetic:"), "give one of rcv1"));
     CHECK(contains(refused("synthetic:dense,nonzeros=3"),
                    "there is no key nonzeros; the keys are examples, features, noise"));
