@@ -66,6 +66,7 @@ Json options_of(const Settings& s) {
           {"l2", s.model.l2},
           {"l1", s.model.l1},
           {"rule", name_of(kRules, o.rule)},
+          {"telemetry", name_of(kTelemetries, o.telemetry)},
           {"seed", o.seed},
           {"hot_rows", or_null(o.hot_rows)},
           {"flush", or_null(o.flush)},
@@ -76,6 +77,37 @@ Json options_of(const Settings& s) {
 Json metric(const RunFacts& facts, const std::optional<double>& value) {
   if (!value) return nullptr;
   return {{"name", metric_name(facts.task)}, {"value", number(*value)}};
+}
+
+Json staleness(const Histogram& histogram) {
+  if (histogram.count() == 0) return nullptr;
+  Json buckets = Json::array();  // [first, last, count]
+  histogram.each([&](std::uint64_t first, std::uint64_t last, std::uint64_t count) { buckets.push_back({first, last, count}); });
+  return {{"unit", "updates"},
+          {"mean", histogram.mean()},
+          {"p50", histogram.quantile(0.5)},
+          {"p99", histogram.quantile(0.99)},
+          {"max", histogram.max()},
+          {"samples", histogram.count()},
+          {"histogram", buckets}};
+}
+
+void write_telemetry(Json& record, const Telemetry& t, double examples_per_second) {
+  record["staleness"] = staleness(t.staleness);
+  record["conflict_rate"] = number(t.conflict_rate());
+  record["lost_rate"] = number(t.lost_rate());
+  record["compute_seconds"] = t.on ? Json(t.compute_seconds()) : Json(nullptr);
+  record["wait_seconds"] = t.on ? Json(t.wait_seconds()) : Json(nullptr);
+  record["workers"] = t.on ? Json::array() : Json(nullptr);
+  for (const WorkerTelemetry& w : t.workers)
+    record["workers"].push_back({{"compute_seconds", w.compute_seconds}, {"wait_seconds", w.wait_seconds}, {"examples", w.examples}});
+  record["hottest"] = t.on ? Json::array() : Json(nullptr);
+  for (const HotLine& line : t.hottest)
+    record["hottest"].push_back({{"table", line.table},
+                                 {"features", line.features},
+                                 {"share", line.share},
+                                 {"writes_per_second", number(line.share * examples_per_second)},
+                                 {"conflicts", line.conflicts}});
 }
 
 /// {"a": {"b": 1}} -> a.b = 1
@@ -100,14 +132,15 @@ const std::vector<std::string>& csv_columns() {
       // point and summary
       "epoch", "seconds", "examples", "updates", "bytes_sent", "train_loss", "test_loss", "test_metric.name",
       "test_metric.value", "step", "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest",
-      "target_seconds", "staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "messages_sent",
+      "target_seconds", "staleness.unit", "staleness.mean", "staleness.p50", "staleness.p99", "staleness.max", "staleness.samples",
+      "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "hardware_efficiency", "statistical_efficiency", "messages_sent",
       "cpu_updates", "gpu_updates", "audit", "stopped",
       // run
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
-      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load", "options.auto"};
+      "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load", "options.auto"};
   return columns;
 }
 
@@ -175,7 +208,9 @@ Json summary_record(const RunFacts& facts, const Result& result) {
   record["test_auc"] = number(facts.auc);
   record["digest"] = result.digest;
   record["target_seconds"] = number(result.target_seconds);
-  for (const char* field : {"staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds"}) record[field] = nullptr;
+  write_telemetry(record, result.telemetry, result.seconds > 0 ? examples / result.seconds : NAN);
+  record["hardware_efficiency"] = facts.efficiency ? number(facts.efficiency->hardware) : Json(nullptr);
+  record["statistical_efficiency"] = facts.efficiency ? number(facts.efficiency->statistical) : Json(nullptr);
   record["bytes_sent"] = 0;
   record["messages_sent"] = 0;
   record["cpu_updates"] = last.updates;

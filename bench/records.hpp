@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <sounder/data/dataset.hpp>
+#include <sounder/train/efficiency.hpp>
 #include <sounder/train/fit.hpp>
 
 #include "settings.hpp"
@@ -22,6 +23,8 @@ struct RunFacts {
   double load_seconds = 0;
   std::optional<double> core_to_core_ns;
   std::optional<double> auc;   ///< of the test set, at the end
+  std::optional<Efficiency> efficiency;  ///< against an earlier run of the session,
+  std::string reference;                 ///< this one: "hogwild x1"
 };
 
 Json run_record(const Settings& settings, const RunFacts& facts);

@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -73,7 +74,7 @@ class Reporter final : public Observer {
   Reporter(const Settings& settings, const RunFacts& facts, std::deque<RecordFile>& files)
       : facts_(facts),
         files_(files),
-        line_(fmt::format("{} x{}", name_of(kModes, facts.planned.mode), facts.planned.threads), settings.options.epochs,
+        line_(label_of(facts.planned), settings.options.epochs,
               settings.quiet) {}
 
   void on_epoch(int epoch, const ChunkQueue& queue) override { line_.on_epoch(epoch, queue); }
@@ -108,10 +109,12 @@ class Session {
       if (interrupted.load(std::memory_order_relaxed)) break;
       if (planned.automatic) take_advice(planned);
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
-      results.push_back(run_one(planned, facts));
-      rows.push_back({planned, &results.back(), facts.auc});
+      results.push_back(run_one(planned, facts, rows));
+      rows.push_back({planned, &results.back(), facts.auc, facts.efficiency, facts.reference});
     }
-    if (!settings_.quiet) fmt::print(out_, "{}", table_of(rows, *loaded_.train, kernel_.task));
+    if (!settings_.quiet)
+      fmt::print(out_, "{}{}", table_of(rows, *loaded_.train, kernel_.task),
+                 telemetry_of(rows, settings_.options.telemetry == TelemetryName::full));
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
     if (std::fflush(out_) != 0)
@@ -150,10 +153,25 @@ class Session {
             .test = loaded_.test ? &*loaded_.test : nullptr,
             .load_seconds = loaded_.seconds,
             .core_to_core_ns = shm::core_to_core_ns(),
-            .auc = {}};
+            .auc = {},
+            .efficiency = {},
+            .reference = {}};
   }
 
-  Result run_one(const PlannedRun& planned, RunFacts& facts) {
+  /// Against the run of the same mode on one thread, else against serial, if either has run before.
+  void compare(const Result& result, RunFacts& facts, const std::vector<TableRow>& before) const {
+    const auto find = [&](Mode mode) {
+      return std::find_if(before.begin(), before.end(), [&](const TableRow& row) { return row.planned.mode == mode && row.planned.threads == 1; });
+    };
+    auto reference = find(facts.planned.mode);
+    if (reference == before.end()) reference = find(Mode::serial);
+    if (reference == before.end() || facts.planned.mode == Mode::serial) return;
+    facts.reference = label_of(reference->planned);
+    facts.efficiency = efficiency_of({facts.planned.threads, result.seconds, result.curve},
+                                     {1, reference->result->seconds, reference->result->curve}, settings_.options.target_loss);
+  }
+
+  Result run_one(const PlannedRun& planned, RunFacts& facts, const std::vector<TableRow>& before) {
     const std::size_t cores = shm::usable_cpus().size();
     if (static_cast<std::size_t>(planned.threads) > cores)
       fmt::print(stderr, "bench_shm: {} threads share {} core{}: speeds will mislead\n", planned.threads, cores, cores == 1 ? "" : "s");
@@ -176,6 +194,7 @@ class Session {
 
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
+    compare(result, facts, before);
     for (RecordFile& file : files_) file.write(summary_record(facts, result));
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only

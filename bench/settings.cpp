@@ -138,6 +138,7 @@ void declare(CLI::App& app, Settings& s) {
   line.number<std::size_t>("--hot-rows", o.hot_rows, "mode cached: most rows that a worker keeps privately, rounded up to whole pages (default: from the data)");
   line.number<int>("--flush", o.flush, "mode cached: own updates of a row between merges, rounded down to a power of two (default: from the threads)");
   line.number<double>("--target-loss", o.target_loss, "end a run when the training loss is at or below this");
+  line.name("--telemetry", kTelemetries, o.telemetry, fmt::format("what to measure (default {})", name_of(kTelemetries, o.telemetry)));
   line.path("--curve", s.curve, "write the records of all runs, as JSON lines (.jsonl) or a table (.csv)");
   line.path("--json", s.json, "write the records of all runs as JSON lines; - is stdout, and then nothing else goes there");
   line.path("--predict", s.predict, "write a prediction for each example of --test (else of --data), in input order");

@@ -51,9 +51,18 @@ struct TableRow {
   PlannedRun planned;
   const Result* result;
   std::optional<double> auc;
+  std::optional<Efficiency> efficiency{};
+  std::string reference{};  ///< the run that it is measured against: "hogwild x1"
 };
+
+/// "hogwild x2"
+std::string label_of(const PlannedRun& planned);
 
 /// Aligned columns, a row a run, best values marked with *. Columns that no run has are left out.
 std::string table_of(const std::vector<TableRow>& rows, const Dataset& train, Task task);
+
+/// What telemetry found, a line a run, then how each speed-up came about. Empty where nothing was measured. `hottest`:
+/// also the hottest cache lines of each run.
+std::string telemetry_of(const std::vector<TableRow>& rows, bool hottest);
 
 }  // namespace sounder::bench

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
+#include <sounder/train/probe.hpp>
 
 #include "modes/mode.hpp"
 #include "teams/team.hpp"
@@ -35,23 +36,26 @@ class ShmBackend final : public Backend {
   MemoryKind memory() const override { return entry_.memory; }
 
   void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
-    discipline_ = entry_.make({kernel, data, parameters, options_, options_.threads});
+    probes_ = options_.telemetry == TelemetryName::off ? nullptr : std::make_unique<Probes>(kernel, data, options_.threads);
+    discipline_ = entry_.make({kernel, data, parameters, options_, options_.threads, probes_.get()});
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
     discipline_->begin(round, queue);
-    team_->run([&](int worker) {
+    run_round(*team_, probes_.get(), [&](int worker) {
       ChunkQueue::Cursor cursor(queue);
       discipline_->work(worker, round, cursor);
     });
     discipline_->end(round);
   }
   int visits() const override { return discipline_->visits(); }
+  Telemetry telemetry() const override { return probes_ ? probes_->telemetry() : Telemetry{}; }
 
  private:
   const Options options_;
   ModeEntry entry_;
   std::unique_ptr<Team> team_;
+  std::unique_ptr<Probes> probes_;
   std::unique_ptr<Discipline> discipline_;
 };
 
@@ -60,7 +64,7 @@ class ShmBackend final : public Backend {
 std::unique_ptr<Backend> make_backend(const Options& options) {
   options.validate();
   // Placed like the first worker of any other mode, so that they compare on the same core.
-  if (options.mode == Mode::serial) return make_serial_backend(make_team(TeamName::threads, 1, options.pin));
+  if (options.mode == Mode::serial) return make_serial_backend(make_team(TeamName::threads, 1, options.pin), options.telemetry);
   return std::make_unique<ShmBackend>(options);
 }
 

@@ -11,6 +11,8 @@
 
 #include <sounder/error.hpp>
 
+#include "wait.hpp"
+
 namespace sounder::shm {
 namespace {
 
@@ -89,9 +91,12 @@ void Window::tick() {
   }
 }
 
-void Window::settle() {
+void Window::settle(Probe* probe) {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    while (locks_[i].exchange(1, std::memory_order_acquire) != 0) std::this_thread::yield();
+    if (locks_[i].exchange(1, std::memory_order_acquire) != 0) {
+      const Waiting waiting(probe);
+      while (locks_[i].exchange(1, std::memory_order_acquire) != 0) std::this_thread::yield();
+    }
     merge(i);
   }
 }

@@ -7,6 +7,7 @@
 
 #include <sounder/params/merge/guarded_sum.hpp>
 #include <sounder/params/parameters.hpp>
+#include <sounder/train/probe.hpp>
 
 #include "hot_rows.hpp"
 
@@ -35,7 +36,7 @@ class Window {
   /// left for the next time; its movement is kept, so no update of a hot row is ever lost.
   void tick();
   /// Merges every block, waiting for its lock.
-  void settle();
+  void settle(Probe* probe = nullptr);
 
  private:
   void map_tables(const Layout& layout, char* base, int file);

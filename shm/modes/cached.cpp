@@ -20,16 +20,19 @@ class Cached final : public Discipline {
   explicit Cached(const Setting& setting)
       : setting_(setting), plan_(setting.kernel, setting.data, hot_rows_options(setting.options, setting.workers)), locks_(plan_.blocks.size()) {
     if (setting.workers == 1 || plan_.blocks.empty()) return;  // nothing to share: hogwild on the parameters themselves
-    for (int i = 0; i < setting.workers; ++i) windows_.push_back(std::make_unique<Window>(plan_, locks_, setting.parameters));
+    for (int i = 0; i < setting.workers; ++i) {
+      windows_.push_back(std::make_unique<Window>(plan_, locks_, setting.parameters));
+      if (Probe* const probe = probe_of(setting, i)) probe->own(plan_.head_floats);
+    }
   }
 
   void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) override {
     if (windows_.empty())
-      return step_on_all(setting_, context_of(setting_, round), AccessKind::relaxed, cursor);
+      return step_on_all(setting_, context_of(setting_, round, worker), AccessKind::relaxed, cursor);
 
     Window& window = *windows_[static_cast<std::size_t>(worker)];
     window.refresh();
-    StepContext context = context_of(setting_, round);
+    StepContext context = context_of(setting_, round, worker);
     context.cells = setting_.parameters.cells(window.data());
     const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
     const Examples examples = setting_.data.examples();
@@ -43,10 +46,12 @@ class Cached final : public Discipline {
         i = stop;
         if (left == 0) {
           window.tick();
+          if (context.probe) context.probe->published();
           left = piece;
         }
       }
-    window.settle();
+    window.settle(context.probe);
+    if (context.probe) context.probe->published();
   }
 
  private:

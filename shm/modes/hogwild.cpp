@@ -14,8 +14,8 @@ class Hogwild final : public Discipline {
  public:
   explicit Hogwild(const Setting& setting) : setting_(setting) {}
 
-  void work(int, const Round& round, ChunkQueue::Cursor& cursor) override {
-    step_on_all(setting_, context_of(setting_, round), AccessKind::relaxed, cursor);
+  void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) override {
+    step_on_all(setting_, context_of(setting_, round, worker), AccessKind::relaxed, cursor);
   }
 
  private:

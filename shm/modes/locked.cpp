@@ -22,11 +22,13 @@ class LockedMode final : public Discipline {
       throw Error(fmt::format("model {} cannot run in mode locked: give it a touches(example, f)", setting.kernel.name));
   }
 
-  void work(int, const Round& round, ChunkQueue::Cursor& cursor) override {
-    RowLocks::Held held(locks_);
-    StepContext context = context_of(setting_, round);
+  void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) override {
+    double waited = 0;
+    RowLocks::Held held(locks_, setting_.telemetry ? &waited : nullptr);
+    StepContext context = context_of(setting_, round, worker);
     context.held = &held;
     step_on_all(setting_, context, AccessKind::relaxed, cursor);
+    if (context.probe) context.probe->waited(waited);
   }
 
  private:

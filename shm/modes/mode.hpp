@@ -5,6 +5,7 @@
 
 #include <sounder/options.hpp>
 #include <sounder/train/backend.hpp>
+#include <sounder/train/probe.hpp>
 
 namespace sounder::shm {
 
@@ -15,7 +16,11 @@ struct Setting {
   Parameters& parameters;
   const Options& options;
   int workers;
+  Probes* telemetry = nullptr;  ///< null: off
 };
+
+/// What measures a worker, if anything does.
+inline Probe* probe_of(const Setting& setting, int worker) { return setting.telemetry ? &setting.telemetry->of(worker) : nullptr; }
 
 /// The work of each worker in a round. One object a run; what it keeps across rounds are its members.
 class Discipline {
@@ -56,8 +61,8 @@ ModeEntry cached_mode();
 ModeEntry entry_of(Mode mode);
 
 /// A step on the shared parameters in this round.
-inline StepContext context_of(const Setting& setting, const Round& round) {
-  return {.cells = setting.parameters.cells(), .rate = round.rate, .l1 = round.l1};
+inline StepContext context_of(const Setting& setting, const Round& round, int worker) {
+  return {.cells = setting.parameters.cells(), .rate = round.rate, .l1 = round.l1, .probe = probe_of(setting, worker)};
 }
 
 /// The loop of every mode that does nothing between chunks.

@@ -109,6 +109,7 @@ class Run {
   Result finish(Stopped stopped) {
     exchange_.finish(result_.parameters);
     result_.stopped = stopped;
+    result_.telemetry = backend_.telemetry();
     result_.digest = digest(to_saved(problem_.kernel, result_.parameters, problem_.train));
     if (stopped == Stopped::diverged)
       result_.advice = fmt::format("diverged in epoch {} ({}) at step {:.3g}: try --step {:.2g}", last().epoch,

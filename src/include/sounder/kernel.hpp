@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,16 +22,44 @@
 
 namespace sounder {
 
+class Probe;
+
 /// What a step function needs besides the model and the examples.
 struct StepContext {
   Cells cells;
   float rate = 0;
   float l1 = 0;                     ///< weight of |w| in the sum of the losses so far (see rule/ftrl.hpp)
   RowLocks::Held* held = nullptr;   ///< if given, every step runs under the locks of all its rows
+  Probe* probe = nullptr;           ///< what measures the steps of this worker (train/probe.hpp); null: nothing does
+  bool watched = false;             ///< set by the probe: it wants to know of each example
 };
 
-/// Steps on examples [begin, end). Template per coordinate, function pointer per piece.
-using StepFunction = void (*)(const void* model, const StepContext&, const Examples&, std::size_t begin, std::size_t end);
+/// Steps on examples [begin, end). Template per coordinate, function pointer per piece. A call that has a probe goes
+/// through it: it may run the piece in parts, with the same result.
+class StepFunction {
+ public:
+  using Pointer = void (*)(const void* model, const StepContext&, const Examples&, std::size_t begin, std::size_t end);
+
+  StepFunction() = default;
+  template <std::convertible_to<Pointer> F>
+  StepFunction(F function, AccessKind kind = AccessKind::relaxed) : pointer_(function), kind_(kind) {}
+
+  explicit operator bool() const { return pointer_ != nullptr; }
+  void operator()(const void* model, const StepContext& context, const Examples& examples, std::size_t begin, std::size_t end) const {
+    if (context.probe)
+      probed(model, context, examples, begin, end);
+    else
+      pointer_(model, context, examples, begin, end);
+  }
+
+ private:
+  friend struct Kernel;
+  void probed(const void* model, const StepContext&, const Examples&, std::size_t begin, std::size_t end) const;
+
+  Pointer pointer_ = nullptr;
+  AccessKind kind_ = AccessKind::relaxed;
+};
+
 /// The sum of the losses of examples [begin, end).
 using LossFunction = double (*)(const void* model, const Cells&, const Examples&, std::size_t begin, std::size_t end);
 /// Writes end - begin predictions.
@@ -71,6 +100,10 @@ struct Kernel {
   StepFunction step_of(AccessKind access) const;
 };
 
+/// What a step that is watched tells its probe, inside of its locks.
+void before_step(Probe& probe, std::size_t example);
+void after_step(Probe& probe);
+
 // Everything from here on depends on the instruction set (see lanes.hpp).
 inline namespace SOUNDER_ISA {
 namespace detail {
@@ -90,6 +123,16 @@ template <class M>
     model.touches(x, [&](int table, std::uint32_t row) { held.want(table, row); });
   held.acquire();
 }
+/// Before and after a step that is locked or watched. Out of line for the same reason.
+template <class M>
+[[gnu::noinline]] void enter_step(const StepContext& context, const M& model, const Example& x, std::size_t example) {
+  if (context.held) lock_rows(*context.held, model, x);
+  if (context.watched) before_step(*context.probe, example);
+}
+[[gnu::noinline]] inline void leave_step(const StepContext& context) {
+  if (context.watched) after_step(*context.probe);
+  if (context.held) context.held->release();
+}
 template <class M>
 [[gnu::noinline]] void lock_intercept(RowLocks::Held& held) {
   if constexpr (requires { M::intercept; }) held.want(M::intercept.index, 0);
@@ -103,6 +146,7 @@ template <class M, class Access>
   const M m = *static_cast<const M*>(model);  // by value, like the examples: no store can alias their fields
   const Examples examples = all;
   RowLocks::Held* const held = context.held;
+  const bool apart = held || context.watched;
   Access access{};
   access.rule = rule_with<decltype(access.rule)>(context.rate, context.l1);
   ViewOf<M, Access> view(access, context.cells);
@@ -114,9 +158,9 @@ template <class M, class Access>
       const Example x = example_of<M>(examples, i);
       if constexpr (requires { m.prefetch(view, x); })
         if (i + kAhead < examples.count) m.prefetch(view, example_of<M>(examples, i + kAhead));
-      if (held) [[unlikely]] lock_rows(*held, m, x);
+      if (apart) [[unlikely]] enter_step(context, m, x, i);
       m.step(view, x);
-      if (held) [[unlikely]] held->release();
+      if (apart) [[unlikely]] leave_step(context);
     }
     if constexpr (requires { M::intercept; }) {
       if (held) [[unlikely]] lock_intercept<M>(*held);

@@ -85,6 +85,13 @@ inline constexpr std::array<Named<NormalizeName>, 2> kNormalizes{{
     {NormalizeName::l2, "l2", "every example scaled to length 1, after --transform"},
 }};
 
+enum class TelemetryName { off, on, full };
+inline constexpr std::array<Named<TelemetryName>, 3> kTelemetries{{
+    {TelemetryName::off, "off", "nothing is measured but the curve"},
+    {TelemetryName::on, "on", "staleness, conflicts, lost updates, busy and wait times"},
+    {TelemetryName::full, "full", "on, and the table names the hottest cache lines"},
+}};
+
 /// Why a run ended.
 enum class Stopped { epochs, target, diverged, interrupted };
 inline constexpr std::array<Named<Stopped>, 4> kStoppeds{{

@@ -26,6 +26,7 @@ struct Options {
   std::optional<std::size_t> hot_rows{};      ///< mode cached: most rows a worker keeps privately; unset: found from the data
   std::optional<int> flush{};                 ///< mode cached: own updates of a row between merges; unset: by the number of workers
   std::optional<double> target_loss{};        ///< stop when the training loss is at or below
+  TelemetryName telemetry = TelemetryName::on;
   const std::atomic<bool>* stop = nullptr;    ///< set from any thread or signal handler: the run ends within a few chunks
 
   /// Throws Error naming the field (as a flag) and the mend.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -22,7 +23,8 @@ class RowLocks {
   /// The locks that one step needs. Collect the rows, acquire, step, release.
   class Held {
    public:
-    explicit Held(RowLocks& locks) : locks_(locks) { wanted_.reserve(256); }
+    /// `waited`, if given, grows by the seconds of every wait that is longer than a few hundred nanoseconds.
+    explicit Held(RowLocks& locks, double* waited = nullptr) : locks_(locks), waited_(waited) { wanted_.reserve(256); }
     ~Held() {  // a step that throws must not leave the others waiting
       if (acquired_) release();
     }
@@ -35,7 +37,7 @@ class RowLocks {
     void acquire() {
       if (!std::is_sorted(wanted_.begin(), wanted_.end())) std::sort(wanted_.begin(), wanted_.end());
       wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
-      for (const std::uint32_t lock : wanted_) locks_.acquire(lock);
+      for (const std::uint32_t lock : wanted_) locks_.acquire(lock, waited_);
       acquired_ = true;
     }
     void release() {
@@ -46,6 +48,7 @@ class RowLocks {
 
    private:
     RowLocks& locks_;
+    double* waited_;
     std::vector<std::uint32_t> wanted_;
     bool acquired_ = false;
   };
@@ -53,11 +56,16 @@ class RowLocks {
  private:
   std::uint32_t lock_of(int table, std::uint32_t row) const { return first_[table] + (row >> shift_[table]); }
 
-  void acquire(std::uint32_t lock) {
+  void acquire(std::uint32_t lock, double* waited) {
+    using Clock = std::chrono::steady_clock;
     int spins = 0;
+    Clock::time_point begin{};
     while (locks_[lock].exchange(1, std::memory_order_acquire) != 0)
-      while (locks_[lock].load(std::memory_order_relaxed) != 0)
-        if (++spins % 256 == 0) std::this_thread::yield();  // the holder may be waiting for this core
+      while (locks_[lock].load(std::memory_order_relaxed) != 0) {
+        if (++spins == 64 && waited) begin = Clock::now();
+        if (spins % 256 == 0) std::this_thread::yield();  // the holder may be waiting for this core
+      }
+    if (waited && spins >= 64) *waited += std::chrono::duration<double>(Clock::now() - begin).count();
   }
 
   // Written by: the worker that takes or frees a lock. Read by: workers that wait for it. Order: acquire on taking,

@@ -9,6 +9,7 @@
 #include <sounder/params/parameters.hpp>
 #include <sounder/train/chunk_queue.hpp>
 #include <sounder/train/team.hpp>
+#include <sounder/train/telemetry.hpp>
 
 namespace sounder {
 
@@ -35,10 +36,13 @@ class Backend {
   virtual void run(const Round& round, ChunkQueue& queue) = 0;
   /// How often an epoch visits each example: more than once where every worker sees all data.
   virtual int visits() const { return 1; }
+  /// What was measured since prepare(). Between rounds; takes some milliseconds.
+  virtual Telemetry telemetry() const { return {}; }
 };
 
 /// One thread: the oracle of all tests. `team` has one worker, and says which thread that is and where it runs;
 /// by default the calling one, wherever it is.
-std::unique_ptr<Backend> make_serial_backend(std::unique_ptr<Team> team = std::make_unique<SerialTeam>());
+std::unique_ptr<Backend> make_serial_backend(std::unique_ptr<Team> team = std::make_unique<SerialTeam>(),
+                                             TelemetryName telemetry = TelemetryName::on);
 
 }  // namespace sounder

@@ -29,6 +29,7 @@ struct Result {
   double seconds = 0;                       ///< training clock
   std::optional<double> target_seconds;     ///< when the training loss reached Options::target_loss
   std::string digest;                       ///< of the weights: XXH64, original order, 16 hexadecimal digits
+  Telemetry telemetry;                      ///< unless Options::telemetry is off
   std::string advice;                       ///< why it stopped and what to do, if it diverged
 };
 
