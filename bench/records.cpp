@@ -70,6 +70,8 @@ Json options_of(const Settings& s) {
           {"hot_rows", or_null(o.hot_rows)},
           {"flush", or_null(o.flush)},
           {"target_loss", number(o.target_loss)},
+          {"simulate_workers", or_null(s.simulate_workers)},
+          {"tau", or_null(s.tau)},
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
 }
 
@@ -77,6 +79,23 @@ Json metric(const Settings& settings, const std::optional<double>& value) {
   if (!value) return nullptr;
   const Task task = format_of(settings.model.model) == Format::ratings ? Task::rating : Task::binary;
   return {{"name", metric_name(task)}, {"value", number(*value)}};
+}
+
+/// `counts[tau]` updates were tau updates late.
+Json staleness_of(const std::vector<std::uint64_t>& counts) {
+  double updates = 0, sum = 0;
+  for (std::size_t tau = 0; tau < counts.size(); ++tau) {
+    updates += static_cast<double>(counts[tau]);
+    sum += static_cast<double>(counts[tau]) * static_cast<double>(tau);
+  }
+  if (updates == 0) return nullptr;
+  const auto quantile = [&](double share) {
+    double below = 0;
+    std::size_t tau = 0;
+    while ((below += static_cast<double>(counts[tau])) < share * updates) ++tau;
+    return tau;
+  };
+  return {{"unit", "updates"}, {"mean", sum / updates}, {"p50", quantile(0.5)}, {"p99", quantile(0.99)}, {"max", counts.size() - 1}};
 }
 
 /// {"a": {"b": 1}} -> a.b = 1
@@ -101,14 +120,15 @@ const std::vector<std::string>& csv_columns() {
       // point and summary
       "epoch", "seconds", "examples", "updates", "bytes_sent", "train_loss", "test_loss", "test_metric.name",
       "test_metric.value", "step", "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest",
-      "target_seconds", "staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "messages_sent",
+      "target_seconds", "staleness.unit", "staleness.mean", "staleness.p50", "staleness.p99", "staleness.max", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "messages_sent",
       "cpu_updates", "gpu_updates", "audit", "stopped",
       // run
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
-      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load"};
+      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.simulate_workers",
+      "options.tau", "options.load"};
   return columns;
 }
 
@@ -175,7 +195,8 @@ Json summary_record(const Settings& settings, const RunFacts& facts, const Resul
   record["test_auc"] = number(facts.auc);
   record["digest"] = result.digest;
   record["target_seconds"] = number(result.target_seconds);
-  for (const char* field : {"staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds"}) record[field] = nullptr;
+  record["staleness"] = staleness_of(facts.staleness);
+  for (const char* field : {"conflict_rate", "lost_rate", "compute_seconds", "wait_seconds"}) record[field] = nullptr;
   record["bytes_sent"] = 0;
   record["messages_sent"] = 0;
   record["cpu_updates"] = last.updates;

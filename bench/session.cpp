@@ -109,7 +109,7 @@ class Session {
       if (interrupted.load(std::memory_order_relaxed)) break;
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts));
-      rows.push_back({planned, &results.back(), facts.auc});
+      rows.push_back({planned, &results.back(), facts.auc, label_of(planned)});
     }
     if (!settings_.quiet) fmt::print(out_, "{}", table_of(rows, *loaded_.train, kernel_.task));
     for (const Result& result : results)
@@ -142,7 +142,14 @@ class Session {
             .test = loaded_.test ? &*loaded_.test : nullptr,
             .load_seconds = loaded_.seconds,
             .core_to_core_ns = shm::core_to_core_ns(),
+            .staleness = {},
             .auc = {}};
+  }
+
+  /// What the table calls the workers of a run that has other ones than threads.
+  std::string label_of(const PlannedRun& planned) const {
+    if (settings_.simulate_workers && planned.mode != Mode::serial) return fmt::format("sim P={}", *settings_.simulate_workers);
+    return {};
   }
 
   Result run_one(const PlannedRun& planned, RunFacts& facts) {
@@ -159,19 +166,28 @@ class Session {
                           .start = loaded_.start ? &*loaded_.start : nullptr};
     for (RecordFile& file : files_) file.write(run_record(settings_, facts));
 
-    const auto backend = shm::make_backend(options);
+    Simulator* simulator = nullptr;
+    const auto backend = backend_of(options, simulator);
     Exchange alone;
     Result result = [&] {
       Reporter reporter(settings_, facts, files_);
       return fit(problem, options, *backend, alone, reporter);
     }();
 
+    if (simulator) facts.staleness = simulator->staleness();
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
     for (RecordFile& file : files_) file.write(summary_record(settings_, facts, result));
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only
     return result;
+  }
+
+  std::unique_ptr<Backend> backend_of(const Options& options, Simulator*& simulator) const {
+    if (!settings_.simulate_workers || options.mode == Mode::serial) return shm::make_backend(options);
+    auto backend = make_simulator(simulation_of(settings_));
+    simulator = backend.get();
+    return backend;
   }
 
   void write_outputs(const Result& result, Team& team) const {

@@ -51,6 +51,7 @@ struct TableRow {
   PlannedRun planned;
   const Result* result;
   std::optional<double> auc;
+  std::string workers;  ///< if they are no threads
 };
 
 /// Aligned columns, a row a run, best values marked with *. Columns that no run has are left out.
