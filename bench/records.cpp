@@ -71,6 +71,8 @@ Json options_of(const Settings& s) {
           {"hot_rows", or_null(o.hot_rows)},
           {"flush", or_null(o.flush)},
           {"target_loss", number(o.target_loss)},
+          {"simulate_workers", or_null(s.simulate_workers)},
+          {"tau", or_null(s.tau)},
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
 }
 
@@ -110,6 +112,23 @@ void write_telemetry(Json& record, const Telemetry& t, double examples_per_secon
                                  {"conflicts", line.conflicts}});
 }
 
+/// `counts[tau]` updates were tau updates late.
+Json staleness_of(const std::vector<std::uint64_t>& counts) {
+  double updates = 0, sum = 0;
+  for (std::size_t tau = 0; tau < counts.size(); ++tau) {
+    updates += static_cast<double>(counts[tau]);
+    sum += static_cast<double>(counts[tau]) * static_cast<double>(tau);
+  }
+  if (updates == 0) return nullptr;
+  const auto quantile = [&](double share) {
+    double below = 0;
+    std::size_t tau = 0;
+    while ((below += static_cast<double>(counts[tau])) < share * updates) ++tau;
+    return tau;
+  };
+  return {{"unit", "updates"}, {"mean", sum / updates}, {"p50", quantile(0.5)}, {"p99", quantile(0.99)}, {"max", counts.size() - 1}};
+}
+
 /// {"a": {"b": 1}} -> a.b = 1
 void flatten(const Json& value, const std::string& name, std::vector<std::pair<std::string, Json>>& out) {
   if (!value.is_object()) return out.emplace_back(name, value), void();
@@ -140,7 +159,8 @@ const std::vector<std::string>& csv_columns() {
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
-      "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load", "options.auto"};
+      "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush",
+      "options.target_loss", "options.simulate_workers", "options.tau", "options.load", "options.auto"};
   return columns;
 }
 
@@ -211,6 +231,7 @@ Json summary_record(const RunFacts& facts, const Result& result) {
   write_telemetry(record, result.telemetry, result.seconds > 0 ? examples / result.seconds : NAN);
   record["hardware_efficiency"] = facts.efficiency ? number(facts.efficiency->hardware) : Json(nullptr);
   record["statistical_efficiency"] = facts.efficiency ? number(facts.efficiency->statistical) : Json(nullptr);
+  if (!facts.staleness.empty()) record["staleness"] = staleness_of(facts.staleness);
   record["bytes_sent"] = 0;
   record["messages_sent"] = 0;
   record["cpu_updates"] = last.updates;

@@ -22,6 +22,7 @@ struct RunFacts {
   const Dataset* test = nullptr;
   double load_seconds = 0;
   std::optional<double> core_to_core_ns;
+  std::vector<std::uint64_t> staleness;  ///< updates by their staleness, if known
   std::optional<double> auc;   ///< of the test set, at the end
   std::optional<Efficiency> efficiency;  ///< against an earlier run of the session,
   std::string reference;                 ///< this one: "hogwild x1"

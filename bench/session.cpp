@@ -110,7 +110,7 @@ class Session {
       if (planned.automatic) take_advice(planned);
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts, rows));
-      rows.push_back({planned, &results.back(), facts.auc, facts.efficiency, facts.reference});
+      rows.push_back({planned, &results.back(), facts.auc, facts.efficiency, facts.reference, workers_of(planned)});
     }
     if (!settings_.quiet)
       fmt::print(out_, "{}{}", table_of(rows, *loaded_.train, kernel_.task),
@@ -153,6 +153,7 @@ class Session {
             .test = loaded_.test ? &*loaded_.test : nullptr,
             .load_seconds = loaded_.seconds,
             .core_to_core_ns = shm::core_to_core_ns(),
+            .staleness = {},
             .auc = {},
             .efficiency = {},
             .reference = {}};
@@ -171,6 +172,12 @@ class Session {
                                      {1, reference->result->seconds, reference->result->curve}, settings_.options.target_loss);
   }
 
+  /// What the table calls the workers of a run that has other ones than threads.
+  std::string workers_of(const PlannedRun& planned) const {
+    if (settings_.simulate_workers && planned.mode != Mode::serial) return fmt::format("sim P={}", *settings_.simulate_workers);
+    return {};
+  }
+
   Result run_one(const PlannedRun& planned, RunFacts& facts, const std::vector<TableRow>& before) {
     const std::size_t cores = shm::usable_cpus().size();
     if (static_cast<std::size_t>(planned.threads) > cores)
@@ -185,13 +192,15 @@ class Session {
                           .start = loaded_.start ? &*loaded_.start : nullptr};
     for (RecordFile& file : files_) file.write(run_record(settings_, facts));
 
-    const auto backend = shm::make_backend(options);
+    Simulator* simulator = nullptr;
+    const auto backend = backend_of(options, simulator);
     Exchange alone;
     Result result = [&] {
       Reporter reporter(settings_, facts, files_);
       return fit(problem, options, *backend, alone, reporter);
     }();
 
+    if (simulator) facts.staleness = simulator->staleness();
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
     compare(result, facts, before);
@@ -199,6 +208,13 @@ class Session {
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only
     return result;
+  }
+
+  std::unique_ptr<Backend> backend_of(const Options& options, Simulator*& simulator) const {
+    if (!settings_.simulate_workers || options.mode == Mode::serial) return shm::make_backend(options);
+    auto backend = make_simulator(simulation_of(settings_));
+    simulator = backend.get();
+    return backend;
   }
 
   void write_outputs(const Result& result, Team& team) const {

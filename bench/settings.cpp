@@ -144,6 +144,9 @@ void declare(CLI::App& app, Settings& s) {
   line.path("--predict", s.predict, "write a prediction for each example of --test (else of --data), in input order");
   line.path("--save", s.save, "write the trained model");
   line.path("--load", s.start, "go on from a model that --save wrote");
+  line.number<int>("--simulate-workers", s.simulate_workers, "mode hogwild on one thread, as N virtual workers that read stale weights");
+  line.text("--tau", help_of("of --simulate-workers: the law of the staleness, in updates (default: of workers of equal speed)", kTaus),
+            "LAW", [&](const std::string& value) { s.tau = value; });
   app.add_flag("--quiet", s.quiet, "no live line and no table");
   app.add_flag_callback("--version", [] { throw CLI::CallForVersion(version_text(), 0); }, "what was compiled in");
 }
@@ -183,8 +186,22 @@ void check_distinct(const Settings& s) {
   }
 }
 
+/// One thread does what is not hogwild's usual run; others have no meaning in it.
+void check_one_thread(const Settings& s, const char* flag) {
+  for (const Mode mode : s.modes)
+    if (mode != Mode::hogwild && mode != Mode::serial)
+      throw Error(fmt::format("{} goes with --mode hogwild (and serial beside it), not {}", flag, name_of(kModes, mode)));
+  if (!s.threads.empty() && s.threads != std::vector<int>{1})
+    throw Error(fmt::format("{} runs on one thread: leave --threads out", flag));
+}
+
 void check(const Settings& s) {
   s.options.validate();
+  if (s.tau && !s.simulate_workers) throw Error("--tau is the staleness of virtual workers: give --simulate-workers too");
+  if (s.simulate_workers) {
+    check_one_thread(s, "--simulate-workers");
+    simulation_of(s).validate();
+  }
   if (s.data.empty()) throw Error("--data is missing: give a file, builtin:NAME or synthetic:NAME (see --help)");
   if (format_of(s.model.model) == Format::ratings &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))
@@ -204,6 +221,12 @@ void check(const Settings& s) {
 
 }  // namespace
 
+Simulation simulation_of(const Settings& s) {
+  Simulation simulation{.workers = s.simulate_workers.value_or(1), .tau = {}, .seed = s.options.seed};
+  if (s.tau) simulation.tau = StalenessLaw::parse(*s.tau);
+  return simulation;
+}
+
 std::vector<PlannedRun> plan_of(const Settings& settings) {
   const std::vector<int> all{static_cast<int>(shm::usable_cpus().size())};
   std::vector<PlannedRun> plan;
@@ -214,7 +237,10 @@ std::vector<PlannedRun> plan_of(const Settings& settings) {
     else if (*mode == Mode::serial)
       plan.push_back({Mode::serial, 1});
     else
-      for (const int threads : counts) plan.push_back({*mode, threads});
+      for (const int threads : counts) {
+        plan.push_back({*mode, settings.simulate_workers ? 1 : threads});
+        if (settings.simulate_workers) break;
+      }
   }
   if (plan.size() > 1 && !(settings.save.empty() && settings.predict.empty()))
     throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode and one --threads",

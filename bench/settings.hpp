@@ -8,6 +8,7 @@
 #include <sounder/data/load.hpp>
 #include <sounder/model/builtin.hpp>
 #include <sounder/options.hpp>
+#include <sounder/train/simulator.hpp>
 
 namespace sounder::bench {
 
@@ -21,6 +22,8 @@ struct Settings {
   LoadOptions load;
   Options options;
   std::string curve, json, predict, save, start;
+  std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
+  std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
   bool quiet = false;
 };
 
@@ -30,6 +33,9 @@ struct PlannedRun {
   int threads;
   bool automatic = false;  ///< mode and threads are to be found from the data, with at most `threads`
 };
+/// The simulation that is asked for. Throws Error if it cannot be run.
+Simulation simulation_of(const Settings& settings);
+
 /// Every mode on every number of threads; `serial` once. Throws Error if one output file would get several models.
 std::vector<PlannedRun> plan_of(const Settings& settings);
 

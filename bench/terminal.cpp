@@ -40,7 +40,7 @@ std::vector<Column> columns_of(const std::vector<TableRow>& rows, const Dataset&
   const bool ratings = task == Task::rating;
   std::vector<Column> columns{
       {"mode", [](const TableRow& r) { return std::string(name_of(kModes, r.planned.mode)); }, nullptr},
-      {"threads", [](const TableRow& r) { return fmt::format("{}", r.planned.threads); }, nullptr},
+      {"threads", [](const TableRow& r) { return r.workers.empty() ? fmt::format("{}", r.planned.threads) : r.workers; }, nullptr},
       {"epochs", [](const TableRow& r) { return fmt::format("{}", last(r).epoch); }, nullptr},
       {"train loss", [](const TableRow& r) { return fixed(last(r).train_loss); }, [](const TableRow& r) { return last(r).train_loss; }}};
   if (last(rows.front()).test_loss) {

@@ -53,6 +53,7 @@ struct TableRow {
   std::optional<double> auc;
   std::optional<Efficiency> efficiency{};
   std::string reference{};  ///< the run that it is measured against: "hogwild x1"
+  std::string workers{};   ///< if they are no threads
 };
 
 /// "hogwild x2"

@@ -68,4 +68,24 @@ void Gradient::clear() {
   rows_.clear();
 }
 
+void Gradient::take(PendingGradient& pending) {
+  pending.rows.assign(rows_.begin(), rows_.end());
+  pending.sums.clear();
+  for (const RowId row : rows_) {
+    const std::span<const float> sums = sums_.row_with_state(row.table, row.row);
+    pending.sums.insert(pending.sums.end(), sums.begin(), sums.end());
+  }
+  clear();
+}
+
+void Gradient::put(const PendingGradient& pending) {
+  const float* from = pending.sums.data();
+  for (const RowId row : pending.rows) {
+    mark(row);
+    const std::span<float> sums = sums_.row_with_state(row.table, row.row);
+    std::copy_n(from, sums.size(), sums.begin());
+    from += sums.size();
+  }
+}
+
 }  // namespace sounder

@@ -59,6 +59,15 @@ inline constexpr std::array<Named<ScheduleName>, 3> kSchedules{{
     {ScheduleName::inverse, "inverse", "step / (1 + decay * epoch)"},
 }};
 
+/// How old the parameters are that a simulated update was computed from; behind the name stands its argument.
+enum class TauName { fixed, uniform, geometric, histogram };
+inline constexpr std::array<Named<TauName>, 4> kTaus{{
+    {TauName::fixed, "fixed", ":N, every update is N updates late"},
+    {TauName::uniform, "uniform", ":LO..HI, each whole number from LO to HI is as likely"},
+    {TauName::geometric, "geometric", ":MEAN, as of workers of equal speed in random order"},
+    {TauName::histogram, "histogram", ":FILE, as measured: lines of \"tau count\", or a summary record"},
+}};
+
 enum class TeamName { openmp, tbb, threads };
 inline constexpr std::array<Named<TeamName>, 3> kTeams{{
     {TeamName::openmp, "openmp", "workers are OpenMP threads"},

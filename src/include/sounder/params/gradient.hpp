@@ -10,6 +10,12 @@
 
 namespace sounder {
 
+/// A gradient on its way: its rows, and one behind the other what Gradient holds of each.
+struct PendingGradient {
+  std::vector<RowId> rows;
+  std::vector<float> sums;
+};
+
 /// The gradient of some examples, on the rows that they touch. Belongs to one worker. As large as twice the weights,
 /// whatever the rule.
 class Gradient {
@@ -27,6 +33,10 @@ class Gradient {
   void apply(const StepContext& context, std::span<const RowId> rows, const std::vector<std::vector<float>>* scale) const;
   /// Forgets all; costs as much as there are rows.
   void clear();
+  /// Moves all to `pending`, over what it held; costs as clear().
+  void take(PendingGradient& pending);
+  /// Puts back what take() gave. Nothing may have been collected since.
+  void put(const PendingGradient& pending);
 
  private:
   void mark(RowId row);
