@@ -154,6 +154,7 @@ Columns arrange(const Columns& columns, std::span<const Numbering> numberings, s
   result.name = columns.name;
   result.width = columns.width;
   result.spaces = columns.spaces;
+  result.classes = columns.classes;
   allocate(result, columns);
   if (!columns.offsets.empty())
     for (std::size_t i = 0; i < columns.examples(); ++i)

@@ -10,6 +10,7 @@
 
 #include <sounder/error.hpp>
 
+#include "formats.hpp"
 #include "text.hpp"
 
 namespace sounder {
@@ -87,15 +88,11 @@ Columns load_builtin(std::string_view name, std::string_view part, Format format
     for (const Shipped& known : kShipped) names += fmt::format("{}{}", names.empty() ? "" : ", ", known.about.name);
     throw Error(fmt::format("builtin:{}: there is no such set; give one of {}", name, names));
   }
-  const bool ratings = shipped->about.format == Format::ratings;
-  if (shipped->about.format != format)
-    throw Error(fmt::format("builtin:{} holds {}; use a model for {} (--model {})", name,
-                            ratings ? "ratings" : "labelled examples", ratings ? "ratings" : "classification",
-                            ratings ? "mf" : "logistic"));
+  refuse_other_format(fmt::format("builtin:{}", name), shipped->about.format, format);
   if (!part.empty() && part != "train" && part != "test")
     throw Error(fmt::format("builtin:{},part={}: the parts are train and test", name, part));
   const std::string path = find(shipped->file);
-  Columns all = ratings ? read_ratings(path) : read_libsvm(path);
+  Columns all = format == Format::ratings ? read_ratings(path) : read_libsvm(path, shipped->about.format);
   return part.empty() ? all : part_of(all, shipped->period, part == "test");
 }
 

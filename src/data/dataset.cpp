@@ -1,7 +1,8 @@
 // From examples as they were read to examples that are fast to visit: hash, renumber, shuffle.
 #include <sounder/data/dataset.hpp>
 
-#include <array>
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include <sounder/error.hpp>
 
 #include "arrange.hpp"
+#include "classes.hpp"
 #include "parallel.hpp"
 
 #include <xxhash.h>
@@ -35,14 +37,22 @@ void check(const Columns& columns) {
   require(!columns.ids.empty() || nonzeros == 0 || !columns.values.empty(), "dense examples need `values`");
   require(columns.spaces == 1 || (columns.offsets.empty() && columns.values.empty() && columns.width == columns.spaces),
           "examples of several id spaces need exactly one id of each and no values");
+  if (!columns.classes.empty()) {
+    const auto classes = static_cast<float>(columns.classes.size());
+    const auto numbers = [&](float label) { return label >= 0 && label < classes && label == std::floor(label); };
+    require(std::all_of(columns.labels.begin(), columns.labels.end(), numbers),
+            "`labels` need to be indices of `classes`");
+    require(std::is_sorted(columns.classes.begin(), columns.classes.end()), "`classes` need to ascend");
+  }
 }
 
 /// Each array on its own, so that they can be hashed at the same time, then the hashes.
 std::string digest_of(const Columns& columns) {
   const auto hash = [](const auto& array) { return XXH64(array.data(), array.size() * sizeof(array[0]), 0); };
-  std::array<std::uint64_t, 6> parts{columns.spaces, columns.offsets.empty() ? columns.width : 0};
+  std::vector<std::uint64_t> parts{columns.spaces, columns.offsets.empty() ? columns.width : 0, 0, 0, 0, 0};
   parallel_invoke([&] { parts[2] = hash(columns.offsets); }, [&] { parts[3] = hash(columns.ids); },
                   [&] { parts[4] = hash(columns.values); }, [&] { parts[5] = hash(columns.labels); });
+  if (!columns.classes.empty()) parts.push_back(hash(columns.classes));
   return fmt::format("{:016x}", hash(parts));
 }
 
@@ -69,6 +79,10 @@ bool is_dense(const Columns& columns) { return columns.ids.empty() && columns.wi
 
 Dataset Dataset::train(Columns columns, std::uint64_t seed, const std::vector<std::vector<std::uint32_t>>& extra) {
   check(columns);
+  if (columns.classes.size() == 1)
+    throw Error(
+        fmt::format("{}: all labels are {}, and one class leaves nothing to learn; give examples of at least two",
+                    columns.name, columns.classes[0]));
   auto numberings = std::make_shared<std::vector<Numbering>>(columns.spaces);
   auto frequencies = std::make_shared<std::vector<std::vector<std::uint32_t>>>(columns.spaces);
   Dataset result;
@@ -106,8 +120,11 @@ Dataset Dataset::test(Columns columns, const Dataset& train) {
   require(columns.spaces == train.spaces(), "holds ratings where the training set does not, or the reverse:");
   require(is_dense(columns) == train.dense(), "is dense where the training set is not, or the reverse:");
   require(!train.dense() || columns.width == train.columns_.width, "has another number of features than");
+  require(columns.classes.empty() == train.classes().empty(),
+          "has classes where the training set has not, or the reverse:");
   Dataset result;
   result.digest_ = digest_of(columns);
+  if (!columns.classes.empty()) renumber_classes(columns, train.classes(), train.name());
   if (columns.spaces == 1) drop_unknown(columns, train.numbering());
   result.columns_ = arrange(columns, *train.numberings_, {});
   result.numberings_ = train.numberings_;

@@ -1,6 +1,7 @@
 // The reader of libsvm text: `label id:value id:value ...`, one example a line.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -45,8 +46,9 @@ void add_mixed_labels(Blocks& blocks, const std::vector<FirstLines>& labels) {
 /// Parses the lines of one block into their place in the arrays.
 class LineParser {
  public:
-  LineParser(Block& block, Columns& columns, FirstLines& labels)
+  LineParser(Block& block, Format format, Columns& columns, FirstLines& labels)
       : block_(block),
+        format_(format),
         line_(block.line),
         ids_(columns.ids.data() + block.first_entry),
         values_(columns.values.data() + block.first_entry),
@@ -92,16 +94,39 @@ class LineParser {
   const char* label(const char* p) {
     float value = 0;
     const char* const end = read_float(p, value);
-    const bool known =
-        end && (value == -1 || value == 0 || value == 1) && (is_blank(*end) || *end == '\n' || *end == '#');
-    if (!known)
-      fail(
-          fmt::format("label {} is not one of -1, +1 or 0, 1{}", quoted(token(p)),
-                      looks_like_rating(start_) ? "; if these are ratings, use a model for ratings (--model mf)" : ""));
-    std::size_t& first_line = first_lines_[static_cast<std::size_t>(value + 1)];
-    if (first_line == 0) first_line = line_;
-    labels_[block_.examples] = value == 0 ? -1.f : value;
+    const bool number = end && (is_blank(*end) || *end == '\n' || *end == '#');
+    if (!number || !allowed(value)) fail(bad_label(p, number));
+    if (format_ == Format::classification) {
+      std::size_t& first_line = first_lines_[static_cast<std::size_t>(value + 1)];
+      if (first_line == 0) first_line = line_;
+      if (value == 0) value = -1;
+    }
+    labels_[block_.examples] = value;
     return end;
+  }
+
+  bool allowed(float label) const {
+    switch (format_) {
+      case Format::multiclass:
+        return label == std::floor(label) && std::abs(label) < kPastLabels;
+      case Format::regression:
+        return true;
+      default:
+        return label == -1 || label == 0 || label == 1;
+    }
+  }
+
+  std::string bad_label(const char* p, bool number) const {
+    const char* const hint = looks_like_rating(start_) ? "; if these are ratings, use a model for ratings (--model mf)"
+                             : !number                 ? ""
+                             : format_ == Format::multiclass
+                                 ? "; if labels are numbers, use a model for regression (--model squared)"
+                                 : "; if there are several classes, use a model for them (--model softmax)";
+    return fmt::format("label {} is not {}{}", quoted(token(p)),
+                       format_ == Format::multiclass   ? "a whole number from -16777215 to 16777215"
+                       : format_ == Format::regression ? "a finite number"
+                                                       : "one of -1, +1 or 0, 1",
+                       hint);
   }
 
   const char* entry(const char* p) {
@@ -147,7 +172,10 @@ class LineParser {
     if (twice != sorted.end()) fail(fmt::format("id {} occurs twice in one example; keep one of them", *twice));
   }
 
+  static constexpr float kPastLabels = 0x1p24f;  ///< floats tell all whole numbers below this apart
+
   Block& block_;
+  Format format_;
   const char* start_ = nullptr;  ///< of the current line
   std::size_t line_, entries_ = 0;
   std::uint32_t* ids_;
@@ -183,7 +211,7 @@ void close_gaps(Columns& columns, const std::vector<Block>& blocks) {
 
 }  // namespace
 
-Columns read_libsvm(const std::string& path, std::size_t block_bytes) {
+Columns read_libsvm(const std::string& path, Format format, std::size_t block_bytes) {
   const Text text(path);
   Blocks blocks(text.view(), 1, block_bytes, ':');
   Columns columns;
@@ -193,7 +221,7 @@ Columns read_libsvm(const std::string& path, std::size_t block_bytes) {
   std::vector<FirstLines> labels(blocks.all().size());
   blocks.parse([&](Block& block) {
     const auto k = static_cast<std::size_t>(&block - blocks.all().data());
-    all_one[k] = LineParser(block, columns, labels[k]).run();
+    all_one[k] = LineParser(block, format, columns, labels[k]).run();
   });
   add_mixed_labels(blocks, labels);
   blocks.refuse_faults(path);

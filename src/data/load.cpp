@@ -12,6 +12,8 @@
 #include <sounder/error.hpp>
 
 #include "builtin.hpp"
+#include "classes.hpp"
+#include "formats.hpp"
 #include "text.hpp"
 #include "transform.hpp"
 
@@ -68,11 +70,7 @@ Columns load_synthetic(const std::string& source, Format format) {
   std::map<std::string, double> settings;
   for (const auto& [key, text] : spec.settings) settings[key] = number(source, key, text);
   for (const Synthetic& set : synthetics())
-    if (set.name == spec.name && set.format != format)
-      throw Error(fmt::format("{}: {} {}", source, set.name,
-                              set.format == Format::ratings
-                                  ? "holds ratings; use a model for ratings (--model mf)"
-                                  : "holds labelled examples; use a model for classification (--model logistic)"));
+    if (set.name == spec.name) refuse_other_format(source, set.format, format);
   return generate(spec.name, settings);
 }
 
@@ -81,15 +79,16 @@ Columns load_synthetic(const std::string& source, Format format) {
 Columns load(const std::string& source, const LoadOptions& options) {
   if (options.format == Format::ratings) {
     if (options.transform != TransformName::none)
-      throw Error("--transform is for classification; ratings stay as they are");
+      throw Error("--transform is for labelled examples; ratings stay as they are");
     if (options.normalize != NormalizeName::none)
-      throw Error("--normalize is for classification; ratings stay as they are");
+      throw Error("--normalize is for labelled examples; ratings stay as they are");
   }
   Columns columns = source.starts_with(kBuiltin)        ? load_builtin(source, options.format)
                     : source.starts_with(kSynthetic)    ? load_synthetic(source, options.format)
                     : options.format == Format::ratings ? read_ratings(source)
-                                                        : read_libsvm(source);
+                                                        : read_libsvm(source, options.format);
   columns.name = source;
+  if (options.format == Format::multiclass) number_classes(columns);
   if (options.transform == TransformName::log1p) log1p_values(columns);
   if (options.normalize == NormalizeName::l2) scale_to_length_one(columns);
   return columns;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <sounder/data/columns.hpp>
+#include <sounder/data/load.hpp>
 
 namespace sounder {
 
@@ -78,7 +79,8 @@ std::string quoted(std::string_view token);
 constexpr std::size_t kBlockBytes = std::size_t{1} << 18;
 
 /// The readers behind load(). Tests pass a small `block_bytes` so that short texts have many blocks.
-Columns read_libsvm(const std::string& path, std::size_t block_bytes = kBlockBytes);
+/// read_libsvm checks labels by `format` and leaves those of several classes as they are: see number_classes().
+Columns read_libsvm(const std::string& path, Format format, std::size_t block_bytes = kBlockBytes);
 Columns read_ratings(const std::string& path, std::size_t block_bytes = kBlockBytes);
 
 }  // namespace sounder

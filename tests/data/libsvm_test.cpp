@@ -23,14 +23,14 @@ using Offsets = std::vector<std::uint64_t>;
 using Ids = std::vector<std::uint32_t>;
 using Floats = std::vector<float>;
 
-Columns read(std::string_view text, std::size_t block_bytes = 64) {
-  return read_libsvm(TempFile(text).path(), block_bytes);
+Columns read(std::string_view text, std::size_t block_bytes = 64, Format format = Format::classification) {
+  return read_libsvm(TempFile(text).path(), format, block_bytes);
 }
 
 /// The error for a text, with "FILE" for the name of the file.
-std::string error_of(std::string_view text, std::size_t block_bytes = 64) {
+std::string error_of(std::string_view text, std::size_t block_bytes = 64, Format format = Format::classification) {
   const TempFile file(text);
-  std::string message = message_of([&] { read_libsvm(file.path(), block_bytes); });
+  std::string message = message_of([&] { read_libsvm(file.path(), format, block_bytes); });
   if (const auto at = message.find(file.path()); at != std::string::npos)
     message.replace(at, file.path().size(), "FILE");
   return message;
@@ -136,8 +136,8 @@ TEST_SUITE("data") {
       const std::string text = random_text(seed, 2000);
       const Columns expected = naive(text);
       for (const std::size_t block_bytes : {50u, 1000u, 1u << 20}) same(read(text, block_bytes), expected);
-      same(read_libsvm(TempFile(gzipped(text)).path(), 1000), expected);
-      same(read_libsvm(TempFile(xzipped(text)).path(), 1000), expected);
+      same(read(gzipped(text), 1000), expected);
+      same(read(xzipped(text), 1000), expected);
     }
   }
 

@@ -19,6 +19,7 @@ struct Columns {
   std::vector<std::uint32_t> ids;      ///< one a nonzero, or empty
   std::vector<float> values;           ///< one a nonzero, or empty
   std::vector<float> labels;           ///< one an example
+  std::vector<float> classes;          ///< labels of the input, ascending, which `labels` are indices of; or empty
   std::uint32_t width = 0;             ///< entries of every example, where `offsets` is empty
   std::uint32_t spaces = 1;            ///< number of id spaces: 1, or 2 for ratings
 

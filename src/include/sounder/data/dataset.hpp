@@ -40,12 +40,13 @@ struct Examples {
 class Dataset {
  public:
   /// Training data. Numbers the ids by frequency (`extra[s]`: ids of space s that need a row anyway) and
-  /// puts the examples in a random order drawn from `seed`.
+  /// puts the examples in a random order drawn from `seed`. Throws Error on examples of a single class.
   static Dataset train(Columns columns, std::uint64_t seed = 1, const std::vector<std::vector<std::uint32_t>>& extra = {});
 
   /// Held-out data in input order, numbered as `train`. Ids that `train` does not know are dropped from
   /// sparse examples (their weights are 0); an unknown user or item of a rating becomes row
-  /// numbering(space).size(), one behind the last, which factorizations keep at zero.
+  /// numbering(space).size(), one behind the last, which factorizations keep at zero. Classes are matched by
+  /// their labels in the input; one that `train` does not hold is an Error.
   static Dataset test(Columns columns, const Dataset& train);
 
   const std::string& name() const { return columns_.name; }
@@ -65,6 +66,8 @@ class Dataset {
 
   Examples examples() const;
   std::span<const float> labels() const { return columns_.labels; }
+  /// The label in the input of each class, ascending, where labels are indices of classes; else empty.
+  std::span<const float> classes() const { return columns_.classes; }
 
   /// Where example i stood in the input.
   std::size_t input_position(std::size_t i) const { return positions_.empty() ? i : positions_[i]; }

@@ -10,7 +10,7 @@ struct Example {
   const std::uint32_t* ids;  ///< ascending; null: 0, 1, ..., size - 1 (a dense example)
   const float* values;       ///< null: every value is 1
   std::uint32_t size;        ///< number of nonzeros
-  float label;               ///< -1 or +1 for classifiers, a rating for factorizations
+  float label;               ///< -1 or +1, the index of a class, a number or a rating: see Format
 };
 
 }  // namespace sounder

@@ -14,15 +14,15 @@ namespace sounder {
 /// What a source is read as; a model knows which one it needs.
 enum class Format {
   classification,  ///< libsvm text: `label id:value ...`; labels +1/-1 or 1/0, given back as +1/-1
-  multiclass,
-  regression,
+  multiclass,      ///< the same with any whole labels below 2^24 in size, given back as indices of Columns::classes
+  regression,      ///< the same with any finite numbers as labels
   ratings,         ///< `user item rating [more]`, separated by tab, comma, `::` or blanks; a header line may lead
 };
 
 struct LoadOptions {
   Format format = Format::classification;
-  TransformName transform = TransformName::none;  ///< classification only
-  NormalizeName normalize = NormalizeName::none;  ///< classification only
+  TransformName transform = TransformName::none;  ///< not for ratings
+  NormalizeName normalize = NormalizeName::none;  ///< not for ratings
 };
 
 /// Reads `source`:
