@@ -188,9 +188,9 @@ void check_distinct(const Settings& s) {
 
 /// One thread does what is not hogwild's usual run; others have no meaning in it.
 void check_one_thread(const Settings& s, const char* flag) {
-  for (const Mode mode : s.modes)
+  for (const std::optional<Mode> mode : s.modes)
     if (mode != Mode::hogwild && mode != Mode::serial)
-      throw Error(fmt::format("{} goes with --mode hogwild (and serial beside it), not {}", flag, name_of(kModes, mode)));
+      throw Error(fmt::format("{} goes with --mode hogwild (and serial beside it), not {}", flag, mode ? name_of(kModes, *mode) : "auto"));
   if (!s.threads.empty() && s.threads != std::vector<int>{1})
     throw Error(fmt::format("{} runs on one thread: leave --threads out", flag));
 }

@@ -35,8 +35,10 @@ inline void for_each_team(const std::function<void(TeamName)>& f) {
 
 /// Examples of ids, all values 1; `labels` empty: the label of each example is its place in the input, so that a
 /// model can tell which example it sees, whatever the order.
-inline Dataset examples_of(const std::vector<std::vector<std::uint32_t>>& ids, std::vector<float> labels = {}) {
+inline Dataset examples_of(const std::vector<std::vector<std::uint32_t>>& ids, std::vector<float> labels = {},
+                           std::vector<float> classes = {}) {
   Columns columns;
+  columns.classes = std::move(classes);
   columns.name = "examples";
   columns.offsets.push_back(0);
   for (const auto& example : ids) {
@@ -50,6 +52,7 @@ inline Dataset examples_of(const std::vector<std::vector<std::uint32_t>>& ids, s
 
 /// Turns labels -1 and +1 into what the model wants: numbers, or three classes of which the first is the -1.
 inline Columns relabelled(Columns columns, ModelName model) {
+  if (format_of(model) == Format::multiclass) columns.classes = {3, 5, 8};
   for (std::size_t i = 0; i < columns.labels.size(); ++i) {
     float& label = columns.labels[i];
     const bool positive = label > 0;

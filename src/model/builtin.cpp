@@ -15,7 +15,8 @@ Format format_of(ModelName model) {
     case ModelName::logistic:
     case ModelName::svm: return Format::classification;
     case ModelName::squared: return Format::regression;
-    case ModelName::softmax: return Format::multiclass;
+    case ModelName::softmax:
+    case ModelName::mlp: return Format::multiclass;
     case ModelName::mf: return Format::ratings;
   }
   return Format::classification;
@@ -34,6 +35,7 @@ Kernel kernel_of(const ModelOptions& options, const Dataset& data, RuleName rule
     case ModelName::svm: return families::svm(data, l2, rule);
     case ModelName::squared: return families::squared(data, l2, rule);
     case ModelName::softmax: return families::softmax(data, l2, rule);
+    case ModelName::mlp: return families::mlp(data, l2, options.hidden, options.tile, rule);
     case ModelName::mf: return families::mf(data, l2, options.factors, rule);
   }
   throw Error("unknown model");

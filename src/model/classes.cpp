@@ -1,8 +1,5 @@
 #include "model/classes.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
@@ -10,16 +7,12 @@
 namespace sounder {
 
 int classes_of(const Dataset& data, const char* model, int most) {
-  float highest = 0;
-  for (const float label : data.labels()) {
-    if (!(label >= 0 && label == std::floor(label)))
-      throw Error(fmt::format("--model {} needs classes 0, 1, ... as labels, but {} holds label {}", model, data.name(), label));
-    highest = std::max(highest, label);
-  }
-  if (highest >= static_cast<float>(most))
-    throw Error(fmt::format("--model {} can tell {} classes apart, but {} holds {}: merge some", model, most, data.name(),
-                            static_cast<double>(highest) + 1));
-  return static_cast<int>(highest) + 1;
+  const std::size_t classes = data.classes().size();
+  if (classes == 0) throw Error(fmt::format("--model {} needs classes as labels, but {} holds none", model, data.name()));
+  if (classes > static_cast<std::size_t>(most))
+    throw Error(fmt::format("--model {} can tell {} classes apart, but {} holds {}: merge some of them", model, most,
+                            data.name(), classes));
+  return static_cast<int>(classes);
 }
 
 }  // namespace sounder

@@ -5,7 +5,7 @@
 
 namespace sounder {
 
-/// 1 + the highest label. Throws Error, naming the model, on labels that are no classes, or more than `most` of them.
+/// Throws Error, naming the model, on labels that are no classes, or more than `most` of them.
 int classes_of(const Dataset& data, const char* model, int most);
 
 }  // namespace sounder

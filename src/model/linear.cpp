@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/lengths.hpp"
+
 namespace sounder::linear {
 
 Layout layout(const Dataset& data, int width) {
@@ -15,29 +17,6 @@ double penalty(const Parameters& parameters, float l2) {
     for (const float w : parameters.row(0, row)) squares += static_cast<double>(w) * static_cast<double>(w);
   return static_cast<double>(l2) / 2 * squares;
 }
-
-namespace {
-
-/// Of the squared lengths of the examples; 1 where all are empty.
-struct SquaredLengths {
-  double mean = 1, most = 1;
-};
-
-SquaredLengths squared_lengths(const Dataset& data) {
-  const Examples examples = data.examples();
-  double sum = 0, most = 0;
-  for (std::size_t i = 0; i < examples.count; ++i) {
-    const Example x = examples[i];
-    double squares = x.values ? 0 : x.size;
-    if (x.values)
-      for (std::uint32_t j = 0; j < x.size; ++j) squares += static_cast<double>(x.values[j]) * static_cast<double>(x.values[j]);
-    sum += squares;
-    most = std::max(most, squares);
-  }
-  return sum > 0 ? SquaredLengths{sum / static_cast<double>(examples.count), most} : SquaredLengths{};
-}
-
-}  // namespace
 
 double default_step(const Dataset& data, double steps, float l2, bool bounded_slope) {
   const SquaredLengths lengths = squared_lengths(data);

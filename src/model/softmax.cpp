@@ -8,7 +8,9 @@ namespace {
 
 template <int W>
 Kernel of_width(const Dataset& data, float l2, int classes, RuleName rule) {
-  return make_kernel(Softmax<W>{.classes = classes, .l2 = l2, .rarity = data.rarity().data()}, data, "softmax", rule);
+  const Softmax<W> model{
+      .classes = classes, .labels = data.classes().data(), .l2 = l2, .rarity = data.rarity().data()};
+  return make_kernel(model, data, "softmax", rule);
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ class GradientCheck {
     const double below = loss(i), penalty_below = kernel_.penalty(at_);
     cell = here;
     const double right = (above - middle) / kStep, left = (middle - below) / kStep;
-    if (std::abs(right - left) > 0.01) {  // smooth losses bend by less than 10 here
+    if (std::abs(right - left) > 0.003) {  // smooth losses bend by less than 3 here; half of it stays in `expected`
       ++report.kinks;
       return;
     }

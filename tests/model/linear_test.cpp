@@ -43,6 +43,7 @@ TEST_SUITE("model") {
           });
       } else {
         expected = squares(w, 0, data.features(), [](std::size_t) { return 1.; });
+        if (model.value == ModelName::mlp) expected += squares(w, 2, 64, [](std::size_t) { return 1.; });
       }
       REQUIRE(expected > 0);
       CHECK(kernel.penalty(w) == doctest::Approx(kL2 / 2 * expected).epsilon(1e-9));
@@ -74,6 +75,17 @@ TEST_SUITE("model") {
       CAPTURE(std::string(model.name));
       const Dataset data = small_set(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value}, data);
+      switch (format_of(model.value)) {
+        case Format::classification: CHECK(kernel.task == Task::binary); break;
+        case Format::multiclass: CHECK(kernel.task == Task::multiclass); break;
+        case Format::regression:
+        case Format::ratings: CHECK(kernel.task == Task::rating); break;
+      }
+      if (kernel.task == Task::multiclass) {  // the label of the class in the input
+        for (std::size_t i = 0; i < data.classes().size(); ++i)
+          CHECK(kernel.answer(static_cast<double>(i)) == static_cast<double>(data.classes()[i]));
+        continue;
+      }
       double last = -1e300;
       for (const double score : {-1e6, -800., -3., -0.5, 0., 0.5, 3., 800., 1e6}) {
         const double answer = kernel.answer(score);
@@ -83,12 +95,6 @@ TEST_SUITE("model") {
         if (model.value == ModelName::logistic) CHECK((answer >= 0 && answer <= 1));
         if (model.value == ModelName::svm) CHECK(std::abs(answer) == 1);
         if (kernel.task != Task::binary) CHECK(answer == score);
-      }
-      switch (format_of(model.value)) {
-        case Format::classification: CHECK(kernel.task == Task::binary); break;
-        case Format::multiclass: CHECK(kernel.task == Task::multiclass); break;
-        case Format::regression:
-        case Format::ratings: CHECK(kernel.task == Task::rating); break;
       }
     }
     const Dataset data = small_set(ModelName::logistic);

@@ -12,12 +12,17 @@ namespace {
 /// Two ways to round the same sums, in parts of the largest weight.
 constexpr double kRounding = 3e-4;
 
+/// Rectified units switch on or off by a rounding, and what follows differs by far more: only few steps compare.
+Dataset short_set(ModelName model) {
+  return model == ModelName::mlp ? Dataset::train(small_columns(model, 200), 1) : small_set(model);
+}
+
 }  // namespace
 
 TEST_SUITE("shm") {
   TEST_CASE("one worker of any mode, model and team equals serial as the mode declares") {
     for (const auto& model : kModels) {
-      const Dataset data = small_set(model.value);
+      const Dataset data = short_set(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 20}, data);
       Options options = options_for(Mode::serial, 2);
       options.seed = 3;
@@ -49,7 +54,7 @@ TEST_SUITE("shm") {
     // The power of the tolerance above: leave out one step of a serial run.
     for (const auto& model : kModels) {
       CAPTURE(std::string(model.name));
-      const Dataset data = small_set(model.value);
+      const Dataset data = short_set(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 20}, data);
       const auto end_of = [&](std::size_t left_out) {
         Parameters parameters(kernel.layout);

@@ -38,7 +38,7 @@ Dataset hopeless(ModelName model) {
     ids.push_back({i % 3, 3 + i % 5});
     labels.push_back(format_of(model) == Format::multiclass ? static_cast<float>(i % 7 % 3) : i % 7 < 3 ? 1.f : -1.f);
   }
-  return examples_of(ids, labels);
+  return examples_of(ids, labels, format_of(model) == Format::multiclass ? std::vector<float>{0, 1, 2} : std::vector<float>{});
 }
 
 }  // namespace

@@ -154,6 +154,12 @@ template <class M, class Access>
   for (std::size_t i = begin; i < end;) {
     const std::size_t stop = std::min(end, i + View<Access>::kThinning);
     if constexpr (requires { M::intercept; }) view.open_intercept(M::intercept);
+    if constexpr (requires { M::kTile; })
+      for (; m.tile && !apart && i + M::kTile <= stop; i += M::kTile) {
+        Example tile[M::kTile];
+        for (std::size_t k = 0; k < M::kTile; ++k) tile[k] = example_of<M>(examples, i + k);
+        m.step_tile(view, tile);
+      }
     for (; i < stop; ++i) {
       const Example x = example_of<M>(examples, i);
       if constexpr (requires { m.prefetch(view, x); })

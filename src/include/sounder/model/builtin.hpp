@@ -11,6 +11,8 @@ struct ModelOptions {
   double l2 = 0;
   double l1 = 0;     ///< needs a rule that makes exact zeros (ftrl)
   int factors = 32;  ///< floats of a row of `mf`, two of them the biases: 3 ... 256
+  int hidden = 64;   ///< units of the hidden layer of `mlp`: 1 ... 128
+  bool tile = false; ///< `mlp` steps on 2 to 8 dense examples at once: faster, but a tiny batch (see model/mlp.hpp)
 };
 
 /// How `load` must read the data of a model.

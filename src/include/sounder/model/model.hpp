@@ -47,6 +47,8 @@ using ViewOf = View<Access, ThreadLanes, intercept_width<M>()>;
 ///   initialize(parameters, dataset, seed)   start values (default: 0)
 ///   penalty(parameters)        the L2 part of the objective
 ///   answer(prediction)         what a user wants to see of a prediction: a probability, a class, a rating
+///   kTile, tile, step_tile(view, examples)  if `tile` is true, steps on kTile examples at once (kTile divides 16): rows
+///                              are read once for all of them; not under locks
 ///   default_step(dataset)      a step size that is good without tuning
 template <class M>
 concept Model = std::is_trivially_copyable_v<M> &&

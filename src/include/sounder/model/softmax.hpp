@@ -17,6 +17,7 @@ struct Softmax {
   static constexpr double kStep = 0.5;
 
   int classes = W;
+  const float* labels = nullptr;  ///< of the classes in the input (Dataset::classes)
   float l2 = 0;
   const float* rarity = nullptr;  ///< examples / frequency of each row (Dataset::rarity); needed where l2 > 0
 
@@ -46,6 +47,8 @@ struct Softmax {
   SOUNDER_INLINE void touches(const Example& x, F f) const {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids ? x.ids[j] : j);
   }
+  /// The label of the class in the input.
+  double answer(double prediction) const { return static_cast<double>(labels[static_cast<std::size_t>(prediction)]); }
   double penalty(const Parameters& parameters) const { return linear::penalty(parameters, l2); }
   double default_step(const Dataset& data) const { return linear::default_step(data, kStep, l2); }
 };

@@ -53,6 +53,11 @@ struct Row {
     SOUNDER_UNROLL for (int i = 0; i < kStrips; ++i) row.strip[i] = Lanes::head(strip[i], end - i * Lanes::kStrip, fill);
     return row;
   }
+  static SOUNDER_INLINE Row load(const float* from) {
+    Row row;
+    SOUNDER_UNROLL for (int i = 0; i < kStrips; ++i) row.strip[i] = Lanes::load(from + i * Lanes::kStrip);
+    return row;
+  }
   SOUNDER_INLINE void store(float* to) const {
     SOUNDER_UNROLL for (int i = 0; i < kStrips; ++i) Lanes::store(to + i * Lanes::kStrip, strip[i]);
   }
