@@ -82,6 +82,9 @@ class Reporter final : public Observer {
     for (RecordFile& file : files_) file.write(point_record(settings_, facts_, point));
     return true;
   }
+  void on_backoff(const Backoff& backoff) override {
+    line_.say(fmt::format("{}: going on from epoch {} at step {:.3g}", text_of(backoff.divergence), backoff.epochs, backoff.step));
+  }
   void on_end() override { line_.on_end(); }
 
  private:

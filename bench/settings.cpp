@@ -127,7 +127,9 @@ void declare(CLI::App& app, Settings& s) {
     if (o.step <= 0) throw Error(fmt::format("--step {} cannot be used: give a positive number, or leave it out", value));
   });
   line.name("--schedule", kSchedules, o.schedule, fmt::format("step size over the epochs (default {})", name_of(kSchedules, o.schedule)));
-  line.number<double>("--decay", o.decay, fmt::format("of the schedule (default {})", o.decay));
+  line.number<double>("--decay", o.decay, "of the schedule (default 0.85, for backoff 0.37)");
+  line.number<int>("--phase", o.phase, fmt::format("schedule backoff: epochs at the first step (default {})", o.phase));
+  app.add_flag("--backoff", o.backoff, "after a divergence, go on from the last good point at half the step, up to 10 times");
   line.number<double>("--l2", s.model.l2, "weight of l2/2 |w|^2 in the objective (default 0)");
   line.name("--rule", kRules, o.rule, "how a gradient moves a weight");
   line.number<std::uint64_t>("--seed", o.seed, "of the order of the examples and the start values (default 1)");

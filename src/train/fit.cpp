@@ -24,6 +24,7 @@ namespace {
 
 constexpr double kExplosion = 10;    ///< a loss this many times that of the start values has exploded
 constexpr double kLeastScale = 1e-6;  ///< of a loss: start values may be perfect
+constexpr int kMostBackoffs = 10;     ///< a thousandth of the step: then the step is not what is wrong
 
 using Clock = std::chrono::steady_clock;
 
@@ -60,6 +61,8 @@ class Run {
       run_epoch(good_.epochs);
       if (const auto divergence = evaluate_epoch()) {
         restore();
+        if (back_off(*divergence)) continue;
+        result_.divergence = divergence;
         result_.advice = advice(*divergence);
         return finish(Stopped::diverged);
       }
@@ -84,7 +87,7 @@ class Run {
   }
 
   void run_epoch(int epoch) {
-    step_ = options_.step_at(epoch, problem_.kernel.default_step);
+    step_ = step_at(epoch);
     taken_ = 0;
     queue_.permute(options_.seed, static_cast<std::uint64_t>(epoch));
     observer_.on_epoch(epoch, queue_);
@@ -102,6 +105,20 @@ class Run {
       finding_ = sentinel_->take_finding();
     }
     examples_ += taken_;
+  }
+
+  /// Every back-off halves all steps from then on.
+  double step_at(int epoch) const {
+    return std::ldexp(options_.step_at(epoch, problem_.kernel.default_step), -static_cast<int>(result_.backoffs.size()));
+  }
+
+  bool back_off(const Divergence& divergence) {
+    if (!options_.backoff || stopped() || result_.backoffs.size() == kMostBackoffs) return false;
+    result_.backoffs.push_back({.divergence = divergence, .epochs = good_.epochs, .step = 0});
+    result_.backoffs.back().step = step_at(good_.epochs);
+    backend_.prepare(problem_.kernel, problem_.train, result_.parameters);  // its mode may remember the bad ones
+    observer_.on_backoff(result_.backoffs.back());
+    return true;
   }
 
   /// Adds the point of the epoch that ran, and keeps its state; a point that is not good is not added.
@@ -168,14 +185,14 @@ class Run {
   }
 
   std::string advice(const Divergence& divergence) const {
-    return fmt::format("{}: try --step {:.2g}; the parameters are those after epoch {}", text_of(divergence), smaller_step(),
-                       good_.epochs);
+    return fmt::format("{}: try --step {:.2g}{}; the parameters are those after epoch {}", text_of(divergence), smaller_step(),
+                       options_.backoff ? "" : " or --backoff", good_.epochs);
   }
 
   /// The default where the given step was far above it, else a quarter.
   double smaller_step() const {
     const double standard = problem_.kernel.default_step;
-    return std::min(standard, options_.step_at(0, standard) / 4);
+    return std::min(standard, step_at(0) / 4);
   }
 
   const Problem& problem_;

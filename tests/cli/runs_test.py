@@ -138,6 +138,19 @@ class Ends(ProgramTest):
         summary = json.loads(process.stdout.splitlines()[-1])
         self.assertEqual((process.returncode, summary["stopped"]), (3, "diverged"))
 
+    def test_backoff(self):
+        process = self.run_bench(*SPAM, "--mode", "serial", "--step", "100000", "--epochs", "2", "--backoff", "--json", "-", "--quiet")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        records = [json.loads(line) for line in process.stdout.splitlines()]
+        said = process.stderr.splitlines()
+        self.assertEqual(records[-1]["backoffs"], len(said))
+        self.assertGreater(len(said), 0)
+        for line in said:
+            self.assertRegex(line, "^bench_shm: diverged in epoch .* at step .*: going on from epoch .* at step ")
+        self.assertEqual([record["epoch"] for record in records if record["kind"] == "point"], [0, 1, 2])
+        self.assertEqual(records[1 + 1]["step"], 100000 / 2 ** len(said))
+        self.assertEqual(records[-1]["stopped"], "epochs")
+
     def test_infinite_losses_are_null(self):
         process = self.run_bench("--data", self.file("big.svm", GOOD.replace("0.5", "1e30")), "--step", "1e30", "--json", "-",
                                  "--mode", "serial", "--quiet")

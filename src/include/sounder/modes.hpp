@@ -46,11 +46,12 @@ inline constexpr std::array<Named<RuleName>, 1> kRules{{
     {RuleName::sgd, "sgd", "w -= step * gradient, the L2 part taken implicitly"},
 }};
 
-enum class ScheduleName { constant, exponential, inverse };
-inline constexpr std::array<Named<ScheduleName>, 3> kSchedules{{
+enum class ScheduleName { constant, exponential, inverse, backoff };
+inline constexpr std::array<Named<ScheduleName>, 4> kSchedules{{
     {ScheduleName::constant, "constant", "the same step in every epoch"},
     {ScheduleName::exponential, "exponential", "step * decay^epoch"},
     {ScheduleName::inverse, "inverse", "step / (1 + decay * epoch)"},
+    {ScheduleName::backoff, "backoff", "step * decay^i for phase / decay^i epochs, i = 0, 1, ... (Hogwild!, section 5)"},
 }};
 
 enum class TeamName { openmp, tbb, threads };

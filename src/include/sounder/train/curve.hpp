@@ -32,6 +32,13 @@ struct Divergence {
   double step = 0;             ///< step size
 };
 
+/// A divergence after which the run went back to a good point.
+struct Backoff {
+  Divergence divergence;
+  int epochs = 0;   ///< done at the point gone back to
+  double step = 0;  ///< of the next attempt
+};
+
 /// "diverged in epoch 3 after 2048 examples of it (loss 7e+05) at step 4"
 std::string text_of(const Divergence& divergence);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <sounder/data/dataset.hpp>
 #include <sounder/kernel.hpp>
@@ -29,6 +30,8 @@ struct Result {
   double seconds = 0;                       ///< training clock
   std::optional<double> target_seconds;     ///< when the training loss reached Options::target_loss
   std::string digest;                       ///< of the weights: XXH64, original order, 16 hexadecimal digits
+  std::vector<Backoff> backoffs;            ///< with Options::backoff
+  std::optional<Divergence> divergence;     ///< that ended the run
   std::string advice;                       ///< why it stopped and what to do, if it diverged
 };
 
