@@ -122,7 +122,11 @@ void declare(CLI::App& app, Settings& s) {
   line.name("--team", kTeams, o.team, fmt::format("what runs the workers (default {})", name_of(kTeams, o.team)));
   line.name("--pin", kPins, o.pin, "where workers run");
   line.number<int>("--epochs", o.epochs, fmt::format("visits of every example (default {})", o.epochs));
-  line.text("--step", "step size of the first epoch (default: from the model and the data)", "X", [&](const std::string& value) {
+  line.text("--step", "step size of the first epoch, or auto: the best of a race on a sample (default: from the model and the data)", "X",
+            [&](const std::string& value) {
+    s.race = value == "auto";
+    o.step = 0;
+    if (s.race) return;
     o.step = number_of<double>("--step", value);
     if (o.step <= 0) throw Error(fmt::format("--step {} cannot be used: give a positive number, or leave it out", value));
   });

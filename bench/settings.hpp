@@ -21,6 +21,7 @@ struct Settings {
   LoadOptions load;
   Options options;
   std::string curve, json, predict, save, start;
+  bool race = false;  ///< --step auto
   bool quiet = false;
 };
 

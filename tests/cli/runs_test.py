@@ -151,6 +151,17 @@ class Ends(ProgramTest):
         self.assertEqual(records[1 + 1]["step"], 100000 / 2 ** len(said))
         self.assertEqual(records[-1]["stopped"], "epochs")
 
+    def test_step_auto(self):
+        flags = (*SPAM, "--mode", "serial,hogwild", "--epochs", "2")
+        process = self.good(*flags, "--step", "auto", "--curve", self.folder / "auto.jsonl")
+        records = [json.loads(line) for line in (self.folder / "auto.jsonl").read_text().splitlines()]
+        step = records[0]["options"]["step"]
+        self.assertIn(f"step {step:.4g} (the best of 11 in a race of", process.stdout)
+        first = [record for record in records if record["kind"] == "point" and record["epoch"] == 1]
+        self.assertEqual([point["step"] for point in first], [step, step])
+        given = self.records(*flags, "--step", step)
+        self.assertEqual(given["summary"][0]["digest"], next(r["digest"] for r in records if r["kind"] == "summary"))
+
     def test_infinite_losses_are_null(self):
         process = self.run_bench("--data", self.file("big.svm", GOOD.replace("0.5", "1e30")), "--step", "1e30", "--json", "-",
                                  "--mode", "serial", "--quiet")
