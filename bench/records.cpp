@@ -62,7 +62,9 @@ Json options_of(const Settings& s) {
           {"epochs", o.epochs},
           {"step", o.step > 0 ? Json(o.step) : Json(nullptr)},
           {"schedule", name_of(kSchedules, o.schedule)},
-          {"decay", o.decay},
+          {"decay", o.decay_used()},
+          {"phase", o.schedule == ScheduleName::backoff ? Json(o.phase) : Json(nullptr)},
+          {"backoff", o.backoff},
           {"l2", s.model.l2},
           {"l1", s.model.l1},
           {"rule", name_of(kRules, o.rule)},
@@ -74,6 +76,13 @@ Json options_of(const Settings& s) {
           {"simulate_workers", or_null(s.simulate_workers)},
           {"tau", or_null(s.tau)},
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
+}
+
+/// What ended the run, or else what it last went back from.
+Json diverged(const Result& result) {
+  if (!result.divergence && result.backoffs.empty()) return nullptr;
+  const Divergence& last = result.divergence ? *result.divergence : result.backoffs.back().divergence;
+  return {{"epoch", last.epoch}, {"examples", last.examples}, {"loss", number(last.loss)}, {"step", number(last.step)}};
 }
 
 Json metric(const RunFacts& facts, const std::optional<double>& value) {
@@ -153,12 +162,14 @@ const std::vector<std::string>& csv_columns() {
       "test_metric.value", "step", "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest",
       "target_seconds", "staleness.unit", "staleness.mean", "staleness.p50", "staleness.p99", "staleness.max", "staleness.samples",
       "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "hardware_efficiency", "statistical_efficiency", "messages_sent",
-      "cpu_updates", "gpu_updates", "audit", "stopped",
+      "cpu_updates", "gpu_updates", "audit", "stopped", "backoffs",
+      "diverged.epoch", "diverged.examples", "diverged.loss", "diverged.step",
       // run
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
-      "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
+      "options.team", "options.pin", "options.epochs", "options.step", "options.schedule",
+      "options.decay", "options.phase", "options.backoff", "options.l2", "options.l1",
       "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush",
       "options.target_loss", "options.simulate_workers", "options.tau", "options.load", "options.auto"};
   return columns;
@@ -238,6 +249,8 @@ Json summary_record(const RunFacts& facts, const Result& result) {
   record["gpu_updates"] = 0;
   record["audit"] = nullptr;
   record["stopped"] = name_of(kStoppeds, result.stopped);
+  record["backoffs"] = result.backoffs.size();
+  record["diverged"] = diverged(result);
   return record;
 }
 

@@ -15,6 +15,7 @@
 #include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 #include <sounder/train/evaluate.hpp>
+#include <sounder/train/step_race.hpp>
 
 #include "predictions.hpp"
 #include "records.hpp"
@@ -33,6 +34,10 @@ void on_signal(int signal) {
 
 constexpr const char* kTransformFact = "transform";
 constexpr const char* kNormalizeFact = "normalize";
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
 
 /// The data of all runs.
 struct Loaded {
@@ -64,7 +69,7 @@ Loaded load_all(const Settings& settings) {
   if (loaded.start) extra = loaded.start->ids_by_space(columns.spaces);
   loaded.train = Dataset::train(std::move(columns), settings.options.seed, extra);
   if (!settings.test.empty()) loaded.test = Dataset::test(load(settings.test, settings.load), *loaded.train);
-  loaded.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  loaded.seconds = seconds_since(begin);
   return loaded;
 }
 
@@ -83,6 +88,9 @@ class Reporter final : public Observer {
     for (RecordFile& file : files_) file.write(point_record(facts_, point));
     return true;
   }
+  void on_backoff(const Backoff& backoff) override {
+    line_.say(fmt::format("{}: going on from epoch {} at step {:.3g}", text_of(backoff.divergence), backoff.epochs, backoff.step));
+  }
   void on_end() override { line_.on_end(); }
 
  private:
@@ -97,6 +105,7 @@ class Session {
       : settings_(settings), out_(settings.json == "-" ? stderr : stdout), loaded_(load_all(settings)),
         kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
+    if (settings_.race) race();
     if (!settings.json.empty()) files_.emplace_back(settings.json);
     if (!settings.curve.empty()) files_.emplace_back(settings.curve);
   }
@@ -133,6 +142,14 @@ class Session {
     if (!settings_.quiet) fmt::print(out_, "auto: {} x{} ({})\n", name_of(kModes, advice.mode), advice.threads, advice.reason);
   }
 
+  /// Replaces --step auto by what it finds: everything behind it, records too, sees a step.
+  void race() {
+    const auto begin = std::chrono::steady_clock::now();
+    const StepRace race = race_steps(kernel_, *loaded_.train, settings_.options, loaded_.start ? &*loaded_.start : nullptr);
+    settings_.options.step = race.step;
+    raced_ = fmt::format(" (the best of {} in a race of {:.2f} s)", race.trials.size(), seconds_since(begin));
+  }
+
   void introduce() const {
     if (settings_.quiet) return;
     const auto say = [&](const char* what, const Dataset& set) {
@@ -140,8 +157,8 @@ class Session {
     };
     say("train", *loaded_.train);
     if (loaded_.test) say("test ", *loaded_.test);
-    fmt::print(out_, "model {}, step {:.4g}, loaded in {:.2f} s\n\n", kernel_.name,
-               settings_.options.step_at(0, kernel_.default_step), loaded_.seconds);
+    fmt::print(out_, "model {}, step {:.4g}{}, loaded in {:.2f} s\n\n", kernel_.name,
+               settings_.options.step_at(0, kernel_.default_step), raced_, loaded_.seconds);
     std::fflush(out_);
   }
 
@@ -232,7 +249,8 @@ class Session {
     }
   }
 
-  const Settings& settings_;
+  Settings settings_;
+  std::string raced_;  ///< for people: how --step auto came to its step
   std::FILE* out_;
   Loaded loaded_;
   Kernel kernel_;

@@ -125,12 +125,18 @@ void declare(CLI::App& app, Settings& s) {
   line.name("--team", kTeams, o.team, fmt::format("what runs the workers (default {})", name_of(kTeams, o.team)));
   line.name("--pin", kPins, o.pin, "where workers run");
   line.number<int>("--epochs", o.epochs, fmt::format("visits of every example (default {})", o.epochs));
-  line.text("--step", "step size of the first epoch (default: from the model and the data)", "X", [&](const std::string& value) {
+  line.text("--step", "step size of the first epoch, or auto: the best of a race on a sample (default: from the model and the data)", "X",
+            [&](const std::string& value) {
+    s.race = value == "auto";
+    o.step = 0;
+    if (s.race) return;
     o.step = number_of<double>("--step", value);
     if (o.step <= 0) throw Error(fmt::format("--step {} cannot be used: give a positive number, or leave it out", value));
   });
   line.name("--schedule", kSchedules, o.schedule, fmt::format("step size over the epochs (default {})", name_of(kSchedules, o.schedule)));
-  line.number<double>("--decay", o.decay, fmt::format("of the schedule (default {})", o.decay));
+  line.number<double>("--decay", o.decay, "of the schedule (default 0.85, for backoff 0.37)");
+  line.number<int>("--phase", o.phase, fmt::format("schedule backoff: epochs at the first step (default {})", o.phase));
+  app.add_flag("--backoff", o.backoff, "after a divergence, go on from the last good point at half the step, up to 10 times");
   line.number<double>("--l2", s.model.l2, "weight of l2/2 |w|^2 in the objective (default 0)");
   line.number<double>("--l1", s.model.l1, "weight of |w| in the objective, with --rule ftrl (default 0)");
   line.name("--rule", kRules, o.rule, "how a gradient moves a weight");

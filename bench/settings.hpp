@@ -24,6 +24,7 @@ struct Settings {
   std::string curve, json, predict, save, start;
   std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
   std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
+  bool race = false;  ///< --step auto
   bool quiet = false;
 };
 

@@ -104,6 +104,11 @@ void LiveLine::on_end() {
   queue_ = nullptr;
 }
 
+void LiveLine::say(const std::string& sentence) {
+  const std::lock_guard lock(mutex_);
+  fmt::print(stderr, "{}bench_shm: {}\n", enabled_ ? "\r\033[K" : "", sentence);
+}
+
 void LiveLine::show() {
   constexpr auto kPeriod = std::chrono::milliseconds(200);
   std::unique_lock lock(mutex_);

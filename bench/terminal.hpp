@@ -28,6 +28,8 @@ class LiveLine final {
   void on_epoch(int epoch, const ChunkQueue& queue);
   void on_point(const Point& point);
   void on_end();
+  /// A sentence on stderr, also where there is no line.
+  void say(const std::string& sentence);
 
  private:
   void show();

@@ -37,6 +37,7 @@ class Cached final : public Discipline {
     const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
     const Examples examples = setting_.data.examples();
     const auto piece = static_cast<std::size_t>(plan_.piece);
+    cursor.steps_on(context.cells);
     std::size_t left = piece;  // until the next tick; a piece may be longer than a chunk
     for (Range range; cursor.next(range);)
       for (std::size_t i = range.begin; i < range.end;) {

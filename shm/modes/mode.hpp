@@ -69,6 +69,7 @@ inline StepContext context_of(const Setting& setting, const Round& round, int wo
 inline void step_on_all(const Setting& setting, const StepContext& context, AccessKind access, ChunkQueue::Cursor& cursor) {
   const StepFunction step = setting.kernel.step_of(access);
   const Examples examples = setting.data.examples();
+  cursor.steps_on(context.cells);
   for (Range range; cursor.next(range);) step(setting.kernel.model.get(), context, examples, range.begin, range.end);
 }
 

@@ -34,7 +34,16 @@ void ChunkQueue::open(std::size_t first, std::size_t last, int workers) {
   first_.store(first, std::memory_order_relaxed);
   last_.store(last, std::memory_order_relaxed);
   workers_ = static_cast<std::size_t>(workers);
+  halted_.store(false, std::memory_order_relaxed);
   next_.store(first, std::memory_order_relaxed);
+}
+
+bool ChunkQueue::content(const Range& done, const std::optional<Cells>& own) {
+  if (halted_.load(std::memory_order_relaxed)) return false;
+  if (done.size() == 0) return watch_->begin(), true;
+  if (watch_->good(done, own ? &*own : nullptr)) return true;
+  halted_.store(true, std::memory_order_relaxed);
+  return false;
 }
 
 bool ChunkQueue::take(std::size_t& first, std::size_t& last) {

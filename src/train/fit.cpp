@@ -3,18 +3,36 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
 #include <sounder/train/evaluate.hpp>
 
+#include "train/sentinel.hpp"
+
 namespace sounder {
+
+std::string text_of(const Divergence& divergence) {
+  const std::string loss = std::isfinite(divergence.loss) ? fmt::format("loss {:.4g}", divergence.loss) : "the loss is not a number";
+  return fmt::format("diverged in epoch {} after {} examples of it ({}) at step {:.3g}", divergence.epoch, divergence.examples, loss,
+                     divergence.step);
+}
+
 namespace {
 
-constexpr double kExplosion = 10;  ///< a loss this many times that of the start values has exploded
+constexpr double kExplosion = 10;    ///< a loss this many times that of the start values has exploded
+constexpr double kLeastScale = 1e-6;  ///< of a loss: start values may be perfect
+constexpr int kMostBackoffs = 10;     ///< a thousandth of the step: then the step is not what is wrong
 
 using Clock = std::chrono::steady_clock;
+
+/// Where a run can go on from after a divergence: its state at the last point of the curve that ends a whole epoch.
+struct LastGood {
+  Parameters parameters;
+  int epochs = 0;  ///< done
+};
 
 /// One run of fit, taken apart into its stages.
 class Run {
@@ -32,15 +50,23 @@ class Run {
 
   Result operator()() {
     start();
-    const bool begin = add_point(0);
-    if (!std::isfinite(last().train_loss)) return finish(Stopped::diverged);
+    const Point first = measure(0);
+    const bool begin = add(first);
+    if (!std::isfinite(first.train_loss)) return finish(Stopped::diverged);
     if (!begin || stopped()) return finish(Stopped::interrupted);
-    for (int epoch = 0; epoch < options_.epochs; ++epoch) {
+    keep(0);
+    watch(first.train_loss);
+    while (good_.epochs < options_.epochs) {
       if (reached_target()) return finish(Stopped::target);
-      run_epoch(epoch);
-      const bool go_on = add_point(epoch + 1);
-      if (diverged()) return finish(Stopped::diverged);
-      if (!go_on || stopped()) return finish(Stopped::interrupted);
+      run_epoch(good_.epochs);
+      if (const auto divergence = evaluate_epoch()) {
+        restore();
+        if (back_off(*divergence)) continue;
+        result_.divergence = divergence;
+        result_.advice = advice(*divergence);
+        return finish(Stopped::diverged);
+      }
+      if (!go_on_ || stopped()) return finish(Stopped::interrupted);
     }
     return finish(reached_target() ? Stopped::target : Stopped::epochs);
   }
@@ -48,18 +74,26 @@ class Run {
  private:
   void start() {
     result_.parameters = Parameters(problem_.kernel.layout, backend_.memory());
+    good_.parameters = Parameters(problem_.kernel.layout);
     problem_.kernel.initialize(result_.parameters, options_.seed);
     if (problem_.start) from_saved(*problem_.start, problem_.kernel, problem_.train, result_.parameters);
     backend_.prepare(problem_.kernel, problem_.train, result_.parameters);
   }
 
+  void watch(double start_loss) {
+    scale_ = std::max(start_loss, kLeastScale);
+    sentinel_.emplace(problem_.kernel, problem_.train.examples(), result_.parameters, scale_);
+    queue_.watch(&*sentinel_);
+  }
+
   void run_epoch(int epoch) {
-    step_ = options_.step_at(epoch, problem_.kernel.default_step);
+    step_ = step_at(epoch);
+    taken_ = 0;
     queue_.permute(options_.seed, static_cast<std::uint64_t>(epoch));
     observer_.on_epoch(epoch, queue_);
     const int rounds = exchange_.rounds_per_epoch();
     const auto cut = [&](int i) { return queue_.chunks() * static_cast<std::size_t>(i) / static_cast<std::size_t>(rounds); };
-    for (int i = 0; i < rounds; ++i) {
+    for (int i = 0; i < rounds && !finding_; ++i) {
       const double seen = static_cast<double>(problem_.train.size()) * (epoch + static_cast<double>(i + 1) / rounds);
       const Round round{.epoch = epoch,
                         .index = epoch * rounds + i,
@@ -71,11 +105,42 @@ class Run {
       backend_.run(round, queue_);
       exchange_.end(round, result_.parameters);
       result_.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
-      examples_ += queue_.taken() * static_cast<std::size_t>(backend_.visits());
+      taken_ += queue_.taken();
+      finding_ = sentinel_->take_finding();
     }
+    examples_ += taken_ * static_cast<std::size_t>(backend_.visits());
   }
 
-  bool add_point(int epoch) {
+  /// Every back-off halves all steps from then on.
+  double step_at(int epoch) const {
+    return std::ldexp(options_.step_at(epoch, problem_.kernel.default_step), -static_cast<int>(result_.backoffs.size()));
+  }
+
+  bool back_off(const Divergence& divergence) {
+    if (!options_.backoff || stopped() || result_.backoffs.size() == kMostBackoffs) return false;
+    result_.backoffs.push_back({.divergence = divergence, .epochs = good_.epochs, .step = 0});
+    result_.backoffs.back().step = step_at(good_.epochs);
+    backend_.prepare(problem_.kernel, problem_.train, result_.parameters);  // its mode may remember the bad ones
+    observer_.on_backoff(result_.backoffs.back());
+    return true;
+  }
+
+  /// Adds the point of the epoch that ran, and keeps its state; a point that is not good is not added.
+  std::optional<Divergence> evaluate_epoch() {
+    Divergence divergence{.epoch = good_.epochs + 1, .examples = taken_, .loss = 0, .step = step_};
+    if (finding_) {
+      divergence.loss = std::exchange(finding_, std::nullopt)->loss;
+      return divergence;
+    }
+    const Point point = measure(good_.epochs + 1);
+    divergence.loss = point.train_loss;
+    if (!(point.train_loss <= kExplosion * scale_)) return divergence;
+    if (taken_ == queue_.examples() || !stopped()) keep(good_.epochs + 1);  // not where a stop has cut it short
+    go_on_ = add(point);
+    return std::nullopt;
+  }
+
+  Point measure(int epoch) {
     const Evaluation train = evaluate(problem_.kernel, result_.parameters, problem_.train, backend_.team());
     Point point{.epoch = epoch,
                 .seconds = result_.seconds,
@@ -90,8 +155,22 @@ class Run {
       point.test_loss = test.loss;
       point.test_metric = test.metric;
     }
+    return point;
+  }
+
+  bool add(const Point& point) {
     result_.curve.push_back(point);
     return observer_.on_point(point);
+  }
+
+  /// Outside of the training clock, like the evaluation, and cheap beside it: one pass over the parameters.
+  void keep(int epochs) {
+    good_.epochs = epochs;
+    copy(result_.parameters, good_.parameters);
+  }
+  void restore() { copy(good_.parameters, result_.parameters); }
+  static void copy(const Parameters& from, Parameters& to) {
+    std::copy_n(from.memory().data(), from.memory().floats(), to.memory().data());
   }
 
   const Point& last() const { return result_.curve.back(); }
@@ -101,28 +180,24 @@ class Run {
     result_.target_seconds = last().seconds;
     return true;
   }
-  bool diverged() const {
-    const double first = result_.curve.front().train_loss;
-    return !std::isfinite(last().train_loss) || last().train_loss > kExplosion * std::max(first, 1e-6);
-  }
 
   Result finish(Stopped stopped) {
     exchange_.finish(result_.parameters);
     result_.stopped = stopped;
     result_.telemetry = backend_.telemetry();
     result_.digest = digest(to_saved(problem_.kernel, result_.parameters, problem_.train));
-    if (stopped == Stopped::diverged)
-      result_.advice = fmt::format("diverged in epoch {} ({}) at step {:.3g}: try --step {:.2g}", last().epoch,
-                                   std::isfinite(last().train_loss) ? fmt::format("loss {:.4g}", last().train_loss)
-                                                                    : std::string("the loss is not a number"),
-                                   step_, smaller_step());
     return std::move(result_);
+  }
+
+  std::string advice(const Divergence& divergence) const {
+    return fmt::format("{}: try --step {:.2g}{}; the parameters are those after epoch {}", text_of(divergence), smaller_step(),
+                       options_.backoff ? "" : " or --backoff", good_.epochs);
   }
 
   /// The default where the given step was far above it, else a quarter.
   double smaller_step() const {
     const double standard = problem_.kernel.default_step;
-    return std::min(standard, options_.step_at(0, standard) / 4);
+    return std::min(standard, step_at(0) / 4);
   }
 
   const Problem& problem_;
@@ -132,8 +207,13 @@ class Run {
   Observer& observer_;
   ChunkQueue queue_;
   Result result_;
-  std::uint64_t examples_ = 0;
+  LastGood good_;
+  std::optional<Sentinel> sentinel_;
+  std::optional<Sentinel::Finding> finding_;  ///< of the epoch that ran
+  double scale_ = kLeastScale;
+  std::uint64_t examples_ = 0, taken_ = 0;    ///< in the whole run, in the epoch
   double step_ = 0;
+  bool go_on_ = true;
 };
 
 }  // namespace

@@ -99,8 +99,8 @@ class BadFlags(ProgramTest):
             ("--mode", "fast"), ("--mode", ""), ("--mode", "serial,,hogwild"), ("--model", "forest"), ("--threads", "0"),
             ("--threads", "-2"), ("--threads", "two"), ("--threads", "1,"), ("--threads", "1.5"), ("--threads", "9999999999"),
             ("--team", "pthreads"), ("--pin", "yes"), ("--epochs", "-1"), ("--epochs", "many"), ("--step", "-1"),
-            ("--step", "0"), ("--step", "nan"), ("--step", "inf"), ("--step", "1e999"), ("--schedule", "cosine"),
-            ("--decay", "0"), ("--decay", "1.5"), ("--l2", "-0.1"), ("--l2", "nan"), ("--l2", "1e39"), ("--step", "1e300"), ("--rule", "lion"), ("--seed", "-1"),
+            ("--step", "0"), ("--step", "automatic"), ("--step", "nan"), ("--step", "inf"), ("--step", "1e999"), ("--schedule", "cosine"),
+            ("--decay", "0"), ("--phase", "0"), ("--phase", "x"), ("--decay", "1.5"), ("--l2", "-0.1"), ("--l2", "nan"), ("--l2", "1e39"), ("--step", "1e300"), ("--rule", "lion"), ("--seed", "-1"),
             ("--seed", "x"), ("--hot-rows", "-1"), ("--flush", "0"), ("--flush", "100000"), ("--target-loss", "nan"),
             ("--transform", "sqrt"), ("--normalize", "max"), ("--curve", "curve.txt"), ("--curve", "-"), ("--predict", "-"),
         ):

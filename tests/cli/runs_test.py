@@ -138,6 +138,30 @@ class Ends(ProgramTest):
         summary = json.loads(process.stdout.splitlines()[-1])
         self.assertEqual((process.returncode, summary["stopped"]), (3, "diverged"))
 
+    def test_backoff(self):
+        process = self.run_bench(*SPAM, "--mode", "serial", "--step", "100000", "--epochs", "2", "--backoff", "--json", "-", "--quiet")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        records = [json.loads(line) for line in process.stdout.splitlines()]
+        said = process.stderr.splitlines()
+        self.assertEqual(records[-1]["backoffs"], len(said))
+        self.assertGreater(len(said), 0)
+        for line in said:
+            self.assertRegex(line, "^bench_shm: diverged in epoch .* at step .*: going on from epoch .* at step ")
+        self.assertEqual([record["epoch"] for record in records if record["kind"] == "point"], [0, 1, 2])
+        self.assertEqual(records[1 + 1]["step"], 100000 / 2 ** len(said))
+        self.assertEqual(records[-1]["stopped"], "epochs")
+
+    def test_step_auto(self):
+        flags = (*SPAM, "--mode", "serial,hogwild", "--epochs", "2")
+        process = self.good(*flags, "--step", "auto", "--curve", self.folder / "auto.jsonl")
+        records = [json.loads(line) for line in (self.folder / "auto.jsonl").read_text().splitlines()]
+        step = records[0]["options"]["step"]
+        self.assertIn(f"step {step:.4g} (the best of 11 in a race of", process.stdout)
+        first = [record for record in records if record["kind"] == "point" and record["epoch"] == 1]
+        self.assertEqual([point["step"] for point in first], [step, step])
+        given = self.records(*flags, "--step", step)
+        self.assertEqual(given["summary"][0]["digest"], next(r["digest"] for r in records if r["kind"] == "summary"))
+
     def test_infinite_losses_are_null(self):
         process = self.run_bench("--data", self.file("big.svm", GOOD.replace("0.5", "1e30")), "--step", "1e30", "--json", "-",
                                  "--mode", "serial", "--quiet")

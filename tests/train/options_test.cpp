@@ -60,6 +60,13 @@ TEST_SUITE("train") {
     CHECK(names(complaint([](Options& o) { o.target_loss = -kInfinite; }), "--target-loss"));
   }
 
+  TEST_CASE("options: schedule backoff") {
+    CHECK(complaint([](Options& o) { o.schedule = ScheduleName::backoff, o.decay = 1, o.phase = 1; }) == "");
+    CHECK(names(complaint([](Options& o) { o.schedule = ScheduleName::backoff, o.decay = 1.1; }), "--decay"));
+    CHECK(names(complaint([](Options& o) { o.phase = 0; }), "--phase"));
+    CHECK(names(complaint([](Options& o) { o.phase = 1'000'001; }), "--phase"));
+  }
+
   TEST_CASE("options: fit and make_backend refuse what validate refuses") {
     const Dataset data = examples_of({{0}, {1}}, {1, -1});
     const Kernel kernel = builtin_kernel({}, data);

@@ -53,11 +53,12 @@ inline constexpr std::array<Named<RuleName>, 5> kRules{{
     {RuleName::adam, "adam", "steps from the bias-corrected moments of each weight's gradients"},
 }};
 
-enum class ScheduleName { constant, exponential, inverse };
-inline constexpr std::array<Named<ScheduleName>, 3> kSchedules{{
+enum class ScheduleName { constant, exponential, inverse, backoff };
+inline constexpr std::array<Named<ScheduleName>, 4> kSchedules{{
     {ScheduleName::constant, "constant", "the same step in every epoch"},
     {ScheduleName::exponential, "exponential", "step * decay^epoch"},
     {ScheduleName::inverse, "inverse", "step / (1 + decay * epoch)"},
+    {ScheduleName::backoff, "backoff", "step * decay^i for phase / decay^i epochs, i = 0, 1, ... (Hogwild!, section 5)"},
 }};
 
 /// How old the parameters are that a simulated update was computed from; behind the name stands its argument.

@@ -20,7 +20,9 @@ struct Options {
   int epochs = 10;                            ///< visits of every example
   double step = 0;                            ///< step size of the first epoch; 0: the model's default for the data
   ScheduleName schedule = ScheduleName::exponential;
-  double decay = 0.85;                        ///< of the schedule
+  std::optional<double> decay{};              ///< of the schedule; unset: 0.85, for `backoff` 0.37
+  int phase = 2;                              ///< schedule backoff: epochs at the first step
+  bool backoff = false;                       ///< go on from the last good point at half the step after a divergence
   RuleName rule = RuleName::sgd;
   std::uint64_t seed = 1;                     ///< of the order of the examples and of the start values
   std::optional<std::size_t> hot_rows{};      ///< mode cached: most rows a worker keeps privately; unset: found from the data
@@ -32,7 +34,12 @@ struct Options {
   /// Throws Error naming the field (as a flag) and the mend.
   void validate() const;
 
-  /// The step size of an epoch (0, 1, ...).
+  /// The decay in force. 0.37, about 1/e, is the optimum of the analysis of Niu et al. 2011, section 5.
+  double decay_used() const { return decay.value_or(schedule == ScheduleName::backoff ? 0.37 : 0.85); }
+
+  /// The step size of an epoch (0, 1, ...). Schedule `backoff` cuts the run into phases i = 0, 1, ... of
+  /// phase / decay^i epochs, whose sums are rounded to whole epochs, at the step first * decay^i: the same work is
+  /// done in each until the noise of its step rules. The workers meet at the end of every epoch anyway.
   double step_at(int epoch, double default_step) const;
 };
 

@@ -29,7 +29,8 @@ class Backend {
   virtual Team& team() = 0;
   /// Which memory the parameters must lie in.
   virtual MemoryKind memory() const { return MemoryKind::heap; }
-  /// Once before the first round of a run. All three outlive the run.
+  /// Before the first round of a run, and again when parameters of an earlier point were put back. All three outlive
+  /// the run.
   virtual void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) = 0;
   /// Steps on every chunk that its workers pull, until the queue is empty; when it returns, the parameters hold
   /// all of the round's updates and no worker runs. What changed the parameters between rounds is seen.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <sounder/params/table.hpp>
@@ -16,6 +17,17 @@ struct Range {
   std::size_t size() const { return end - begin; }
 };
 
+/// Looks at what the workers do, between their chunks: where a run that diverges is stopped.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+  /// A worker is about to step on its first chunk of a round. Called by that worker, like good().
+  virtual void begin() {}
+  /// Whether training may go on after the steps on `done`. `own`: where the worker's copy of the parameters lies;
+  /// null: it stepped on the shared ones.
+  virtual bool good(const Range& done, const Cells* own) = 0;
+};
+
 /// Hands every chunk of a round to exactly one worker. Shared by all backends of a round, so that CPU threads
 /// and GPU streams can work on the same epoch.
 ///
@@ -25,6 +37,9 @@ class ChunkQueue {
  public:
   /// `stop`, if given, ends the round early when it becomes true.
   ChunkQueue(std::size_t examples, std::size_t examples_per_chunk, const std::atomic<bool>* stop = nullptr);
+
+  /// `watch` is asked after every chunk; the round ends within one chunk of each worker when it is not content.
+  void watch(Watch* watch) { watch_ = watch; }
 
   std::size_t examples() const { return examples_; }
   std::size_t chunks() const { return order_.size(); }
@@ -48,14 +63,20 @@ class ChunkQueue {
   class Cursor {
    public:
     explicit Cursor(ChunkQueue& queue) : queue_(queue) {}
+    /// Asked for the next chunk when the steps on the one before are done.
     bool next(Range& range) {
-      if (at_ == end_ && !queue_.take(at_, end_)) return false;
-      range = queue_.range(at_++);
+      if (queue_.watch_ && !queue_.content(done_, own_)) return false;
+      if (at_ == end_ && !queue_.take(at_, end_)) return done_ = {}, false;
+      range = done_ = queue_.range(at_++);
       return true;
     }
+    /// For a worker that does not step on the shared parameters: where those lie that it steps on.
+    void steps_on(const Cells& own) { own_ = own; }
 
    private:
     ChunkQueue& queue_;
+    Range done_;
+    std::optional<Cells> own_;
     std::size_t at_ = 0, end_ = 0;
   };
 
@@ -63,6 +84,8 @@ class ChunkQueue {
   /// Takes some chunks: many while many are left, one at a time at the end (guided self-scheduling), so that
   /// the shared counter is touched rarely and the workers finish together.
   bool take(std::size_t& first, std::size_t& last);
+  /// Asks the watch about the chunk that a worker has done, if any.
+  bool content(const Range& done, const std::optional<Cells>& own);
   Range range(std::size_t position) const {
     const std::size_t begin = order_[position] * per_chunk_;
     return {begin, begin + per_chunk_ < examples_ ? begin + per_chunk_ : examples_};
@@ -72,6 +95,10 @@ class ChunkQueue {
   std::vector<std::uint32_t> order_;
   std::size_t workers_ = 1;
   const std::atomic<bool>* stop_;
+  Watch* watch_ = nullptr;
+  // Written by: the worker whose chunk the watch refused, and open(). Read by: all workers, after each chunk. Order:
+  // relaxed; only its value matters, and the end of the round orders what the watch has written down.
+  std::atomic<bool> halted_{false};
   // Written by: open() and permute(), when no worker runs. Read by: workers and progress displays, which may ask at any time.
   // Order: relaxed; a display may see a mix of two rounds for a moment, which taken() bounds.
   std::atomic<std::size_t> first_{0}, last_{0};

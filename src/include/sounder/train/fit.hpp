@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <sounder/data/dataset.hpp>
 #include <sounder/kernel.hpp>
@@ -23,18 +24,23 @@ struct Problem {
 };
 
 struct Result {
-  Parameters parameters;
-  Curve curve;
+  Parameters parameters;                    ///< where it diverged: those of the last good point
+  Curve curve;                              ///< good points only
   Stopped stopped = Stopped::epochs;
   double seconds = 0;                       ///< training clock
   std::optional<double> target_seconds;     ///< when the training loss reached Options::target_loss
   std::string digest;                       ///< of the weights: XXH64, original order, 16 hexadecimal digits
   Telemetry telemetry;                      ///< unless Options::telemetry is off
+  std::vector<Backoff> backoffs;            ///< with Options::backoff
+  std::optional<Divergence> divergence;     ///< that ended the run
   std::string advice;                       ///< why it stopped and what to do, if it diverged
 };
 
 /// Trains for Options::epochs epochs on the workers of `backend`. Never prints. Throws Error on options that
 /// cannot be used and rethrows the first exception of a worker; a run that diverges is a Result.
+/// Divergence (a loss that is not finite, or far above that of the start values) is found within the chunk that does
+/// it, or at the end of the epoch; the run then stops with the parameters of the last good point, of which a copy is
+/// kept: training needs twice the memory of the parameters.
 Result fit(const Problem& problem, const Options& options, Backend& backend, Exchange& exchange, Observer& observer);
 Result fit(const Problem& problem, const Options& options, Backend& backend);
 

@@ -17,6 +17,8 @@ class Observer {
   }
   /// An epoch has been evaluated. Returning false ends the run (Stopped::interrupted).
   virtual bool on_point(const Point&) { return true; }
+  /// The run diverged, and goes on from an earlier point at a smaller step (Options::backoff).
+  virtual void on_backoff(const Backoff&) {}
   /// fit ends, well or by an exception: nothing of the run may be asked any more. Must not throw.
   virtual void on_end() {}
 };
