@@ -17,6 +17,7 @@
 #include <sounder/train/evaluate.hpp>
 #include <sounder/train/step_race.hpp>
 
+#include "inspect.hpp"
 #include "predictions.hpp"
 #include "records.hpp"
 #include "terminal.hpp"
@@ -261,6 +262,7 @@ class Session {
 
 int run_session(const Settings& settings) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, said in a sentence
+  if (settings.inspect) return inspect(settings), kAllRan;
   Session session(settings);      // while it loads, a signal ends the process: there is nothing to save yet
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);

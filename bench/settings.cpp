@@ -153,6 +153,7 @@ void declare(CLI::App& app, Settings& s) {
   line.number<int>("--simulate-workers", s.simulate_workers, "mode hogwild on one thread, as N virtual workers that read stale weights");
   line.text("--tau", help_of("of --simulate-workers: the law of the staleness, in updates (default: of workers of equal speed)", kTaus),
             "LAW", [&](const std::string& value) { s.tau = value; });
+  app.add_flag("--inspect", s.inspect, "report what the data say about contention, and which mode to use, instead of training");
   app.add_flag("--quiet", s.quiet, "no live line and no table");
   app.add_flag_callback("--version", [] { throw CLI::CallForVersion(version_text(), 0); }, "what was compiled in");
 }
@@ -233,13 +234,25 @@ Simulation simulation_of(const Settings& s) {
   return simulation;
 }
 
+namespace {
+
+std::vector<int> thread_counts(const Settings& settings) {
+  return settings.threads.empty() ? std::vector<int>{static_cast<int>(shm::usable_cpus().size())} : settings.threads;
+}
+
+}  // namespace
+
+int most_threads(const Settings& settings) {
+  const std::vector<int> counts = thread_counts(settings);
+  return *std::max_element(counts.begin(), counts.end());
+}
+
 std::vector<PlannedRun> plan_of(const Settings& settings) {
-  const std::vector<int> all{static_cast<int>(shm::usable_cpus().size())};
   std::vector<PlannedRun> plan;
-  const std::vector<int>& counts = settings.threads.empty() ? all : settings.threads;
+  const std::vector<int> counts = thread_counts(settings);
   for (const std::optional<Mode> mode : settings.modes) {
     if (!mode)
-      plan.push_back({Mode::serial, *std::max_element(counts.begin(), counts.end()), true});
+      plan.push_back({Mode::serial, most_threads(settings), true});
     else if (*mode == Mode::serial)
       plan.push_back({Mode::serial, 1});
     else

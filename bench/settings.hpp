@@ -25,6 +25,7 @@ struct Settings {
   std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
   std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
   bool race = false;  ///< --step auto
+  bool inspect = false;  ///< report on the data instead of training
   bool quiet = false;
 };
 
@@ -36,6 +37,9 @@ struct PlannedRun {
 };
 /// The simulation that is asked for. Throws Error if it cannot be run.
 Simulation simulation_of(const Settings& settings);
+
+/// The largest number of threads asked for, by default one on each usable core.
+int most_threads(const Settings& settings);
 
 /// Every mode on every number of threads; `serial` once. Throws Error if one output file would get several models.
 std::vector<PlannedRun> plan_of(const Settings& settings);

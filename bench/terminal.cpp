@@ -63,6 +63,11 @@ std::vector<Column> columns_of(const std::vector<TableRow>& rows, const Dataset&
 
 }  // namespace
 
+std::string bytes_text(std::size_t bytes) {
+  return bytes < (1 << 20) ? fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024)
+                           : fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1024 * 1024));
+}
+
 std::string human(double count) {
   if (!std::isfinite(count)) return "-";
   if (count >= 1e9) return fmt::format("{:.2f} G", count / 1e9);

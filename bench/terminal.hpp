@@ -16,6 +16,8 @@ namespace sounder::bench {
 
 /// "12.3 M", "4.56 k", "789"
 std::string human(double count);
+/// "12.5 MiB"
+std::string bytes_text(std::size_t bytes);
 
 /// A line on stderr that follows a run; silent unless stderr is a terminal.
 class LiveLine final {

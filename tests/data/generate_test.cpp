@@ -74,7 +74,7 @@ TEST_SUITE("data") {
         CHECK(found.delta <= set.delta[1]);
         CHECK(found.kappa >= set.kappa[0]);
         CHECK(found.kappa <= set.kappa[1]);
-        CHECK(sampled_rho(columns, 3, 1) >= found.delta);
+        CHECK(conflicts(columns, 1, 1).rho >= found.delta);
         CHECK(columns.name == "synthetic:" + std::string(set.name));
       }
   }
