@@ -27,7 +27,8 @@ double zipf_exponent(std::span<const Hot> head) {
     xx += rank * rank;
     xy += rank * frequency;
   }
-  return head.size() < 2 ? 0 : -(count * xy - x * y) / (count * xx - x * x);
+  // Frequencies fall, so that only rounding could make it negative.
+  return head.size() < 2 ? 0 : std::max(0.0, (x * y - count * xy) / (count * xx - x * x));
 }
 
 bool hotter(const Hot& a, const Hot& b) {

@@ -171,7 +171,7 @@ TEST_SUITE("data") {
     for (int i = 0; i < 200; ++i) {
       const Columns columns = random_set(random);
       const Statistics found = statistics(columns);
-      for (const std::size_t work : {std::size_t{1}, std::size_t{100}, std::size_t{1} << 27})
+      for (const std::size_t work : {std::size_t{1}, std::size_t{100}, std::size_t{1} << 26})
         CHECK(conflicts(columns, 3, work).rho >= found.delta);
       CHECK(conflicts(columns).mean <= found.kappa + 1e-12);  // one or more shared ids are one conflict
     }
@@ -200,7 +200,8 @@ TEST_SUITE("data") {
     CHECK(often({3600, 900, 400, 225, 144, 100, 9, 8, 1}).zipf ==
           doctest::Approx(2).epsilon(1e-12));  // behind the head
     CHECK(often({3600, 900, 400, 225, 144, 100, 80}).zipf < 2 - 1e-3);
-    CHECK(often({20, 20, 20}).zipf == 0);
+    CHECK(often({20, 20, 20}).zipf < 1e-12);
+    CHECK(often(Ids(97, 20)).zipf < 1e-12);
     CHECK(often({20}).zipf == 0);
     CHECK(often({2, 1}).zipf == 0);
     CHECK(often(Ids(15, 11)).hottest.size() == 10);
@@ -234,7 +235,7 @@ TEST_SUITE("data") {
     CHECK(statistics(dense).delta == 1);
     CHECK(statistics(dense).kappa == 3);
     CHECK(statistics(dense).mean_nonzeros == 3);
-    CHECK(statistics(dense).zipf == 0);
+    CHECK(statistics(dense).zipf == 0);  // too few examples for a head
     CHECK(same(statistics(dense).hottest[2], {0, 2, 2}));
     CHECK(rho(dense) == 1);
     CHECK(conflicts(dense).mean == 1);

@@ -37,9 +37,9 @@ struct Conflicts {
 };
 
 /// Looks at every example if that takes at most `work` steps (the sum over ids of frequency squared), else at as many
-/// as that allows, but at least one; and for rho also at one that holds the hottest id. The default is below a second.
+/// as that allows, but at least one; and for rho also at one that holds the hottest id. The default takes about a second at most.
 ///
 /// In the paper's table the RCV1 row has rho 0.44 and Delta 1.0. By its own definitions rho >= Delta: they are swapped.
-Conflicts conflicts(const Columns& columns, std::uint64_t seed = 1, std::size_t work = std::size_t{1} << 27);
+Conflicts conflicts(const Columns& columns, std::uint64_t seed = 1, std::size_t work = std::size_t{1} << 26);
 
 }  // namespace sounder
