@@ -10,6 +10,7 @@ Kernel svm(const Dataset& data, float l2);
 Kernel squared(const Dataset& data, float l2);
 Kernel softmax(const Dataset& data, float l2);
 Kernel mlp(const Dataset& data, float l2, int hidden, bool tile);
+Kernel fm(const Dataset& data, float l2, int factors);
 Kernel mf(const Dataset& data, float l2, int factors);
 
 }  // namespace sounder::families
