@@ -30,6 +30,9 @@ constexpr Shipped kShipped[] = {
     {{"ratings", Format::ratings, "73,421 ratings 1 to 5 of 1,128 lecturers by 2,972 students of ETH Zurich"},
      "ratings.tsv.xz",
      10},
+    {{"fashion", Format::multiclass, "3,600 images of clothes of 10 kinds, of 28 x 28 pixels, from Fashion-MNIST"},
+     "fashion-images-idx3-ubyte.xz",
+     6},
 };
 
 std::string find(std::string_view file) {
@@ -61,7 +64,7 @@ Columns part_of(const Columns& all, std::size_t period, bool test) {
     if ((i % period == period - 1) != test) continue;
     const std::size_t begin = all.offsets.empty() ? i * all.width : all.offsets[i];
     const std::size_t end = all.offsets.empty() ? begin + all.width : all.offsets[i + 1];
-    part.ids.insert(part.ids.end(), all.ids.data() + begin, all.ids.data() + end);
+    if (!all.ids.empty()) part.ids.insert(part.ids.end(), all.ids.data() + begin, all.ids.data() + end);
     if (!all.values.empty()) part.values.insert(part.values.end(), all.values.data() + begin, all.values.data() + end);
     part.labels.push_back(all.labels[i]);
     if (!all.offsets.empty()) part.offsets.push_back(part.ids.size());
@@ -91,8 +94,7 @@ Columns load_builtin(std::string_view name, std::string_view part, Format format
   refuse_other_format(fmt::format("builtin:{}", name), shipped->about.format, format);
   if (!part.empty() && part != "train" && part != "test")
     throw Error(fmt::format("builtin:{},part={}: the parts are train and test", name, part));
-  const std::string path = find(shipped->file);
-  Columns all = format == Format::ratings ? read_ratings(path) : read_libsvm(path, shipped->about.format);
+  Columns all = read_file(find(shipped->file), shipped->about.format);
   return part.empty() ? all : part_of(all, shipped->period, part == "test");
 }
 

@@ -20,6 +20,7 @@ constexpr Words kWords[] = {
     {Format::classification, "labelled examples", "classification", "logistic"},
     {Format::multiclass, "examples of several classes", "several classes", "softmax"},
     {Format::regression, "examples labelled with numbers", "regression", "squared"},
+    {Format::cut, "the terminals and edges of a graph", "graph cuts", "cut"},
     {Format::ratings, "ratings", "ratings", "mf"},
 };
 

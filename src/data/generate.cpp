@@ -23,17 +23,11 @@ struct Key {
 
 constexpr double kMostIds = 4294967294.0;
 constexpr Key kKeys[] = {
-    {"examples", 1, kMostIds, true},
-    {"features", 1, kMostIds, true},
-    {"users", 1, kMostIds, true},
-    {"items", 1, kMostIds, true},
-    {"nonzeros", 1, 1e6, true},
-    {"exponent", 0, 10, false},
-    {"hottest", 1e-9, 0.99, false},
-    {"noise", 0, 10, false},
-    {"factors", 1, 1024, true},
-    {"seed", 0, 0x1p53, true},
-    {"part", 0, 1, true},
+    {"examples", 1, kMostIds, true}, {"features", 1, kMostIds, true}, {"users", 1, kMostIds, true},
+    {"items", 1, kMostIds, true},    {"nonzeros", 1, 1e6, true},      {"exponent", 0, 10, false},
+    {"hottest", 1e-9, 0.99, false},  {"noise", 0, 10, false},         {"factors", 1, 1024, true},
+    {"width", 1, 65536, true},       {"height", 1, 65536, true},      {"labels", 2, 1024, true},
+    {"smooth", 0, 1e6, false},       {"seed", 0, 0x1p53, true},       {"part", 0, 1, true},
 };
 
 struct Entry {
@@ -105,6 +99,14 @@ const std::vector<Entry>& entries() {
         {1, 1},
         {54, 54}},
        generate_dense},
+      {{"grid-cut",
+        Format::cut,
+        "the noisy image of a disc as a graph cut: a terminal a pixel, an edge between neighbours",
+        {{"width", 128}, {"height", 128}, {"labels", 2}, {"noise", 0.2}, {"smooth", 0.5}, {"seed", 1}},
+        {2, 2},
+        {0.0001, 0.00011},
+        {0.00016, 0.00018}},
+       generate_grid},
   };
   return all;
 }
@@ -121,7 +123,7 @@ void check(std::string_view set, std::string_view key, double value, const Synth
     throw Error(fmt::format("synthetic:{}: there is no key {}; the keys are {}", set, key,
                             list(about.defaults, [](const auto& entry) { return entry.first; })));
   const Key& known = *std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& k) { return k.name == key; });
-  const double most = key == "noise" && about.format == Format::classification ? 0.5 : known.most;
+  const double most = key == "noise" && about.format != Format::ratings ? 0.5 : known.most;
   if (!(value >= known.least && value <= most) || (known.whole && value != std::floor(value)))
     throw Error(fmt::format("synthetic:{}: {}={} is not a {}number from {} to {}", set, key, value,
                             known.whole ? "whole " : "", known.least, most));

@@ -24,7 +24,7 @@ class Settings {
   const std::string& name() const { return name_; }
 
   /// What is drawn for `item` (an example, a feature, ...) of one kind; examples of the two parts differ.
-  enum class Kind : std::uint64_t { example = 1, truth = 4, item_truth = 5, order = 6 };
+  enum class Kind : std::uint64_t { example = 1, truth = 4, item_truth = 5, order = 6, pixel = 7 };
   Random random(Kind kind, std::uint64_t item) const {
     const std::uint64_t part = kind == Kind::example ? whole("part") : 0;
     return Random(whole("seed"), (static_cast<std::uint64_t>(kind) + part) << 48 | item);
@@ -45,5 +45,6 @@ Columns generate_text(const Settings& settings);  ///< rcv1, zipf
 Columns generate_cold(const Settings& settings);
 Columns generate_dense(const Settings& settings);
 Columns generate_ratings(const Settings& settings);  ///< netflix
+Columns generate_grid(const Settings& settings);     ///< grid-cut
 
 }  // namespace sounder

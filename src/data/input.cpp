@@ -135,7 +135,7 @@ std::string unxz(std::string_view in, const std::string& path) {
 
 }  // namespace
 
-Text::Text(const std::string& path) {
+Text::Text(const std::string& path) : path_(path) {
   const Descriptor file(path);
   struct stat status {};
   if (::fstat(file.fd, &status) != 0) throw Error(fmt::format("cannot read {}: {}", path, std::strerror(errno)));

@@ -86,6 +86,7 @@ class LineParser {
       if (entries_ - first > 1 && ids_[entries_ - 1] <= ids_[entries_ - 2]) ascending = false;
     }
     if (!ascending) refuse_duplicate(first);
+    if (format_ == Format::cut) check_term(values_ + first, entries_ - first, labels_[block_.examples]);
     ends_[block_.examples++] = block_.first_entry + entries_;
     block_.entries = entries_;
     return p;
@@ -106,9 +107,12 @@ class LineParser {
   }
 
   bool allowed(float label) const {
+    const bool whole = label == std::floor(label);
     switch (format_) {
       case Format::multiclass:
-        return label == std::floor(label) && std::abs(label) < kPastLabels;
+        return whole && std::abs(label) < 0x1p24f;  // floats tell all whole numbers below this apart
+      case Format::cut:
+        return whole && label >= 0 && label < 1024;
       case Format::regression:
         return true;
       default:
@@ -116,17 +120,29 @@ class LineParser {
     }
   }
 
+  /// What a label must be, and what to do if the labels are others.
+  struct Rule {
+    const char *what, *otherwise;
+  };
+  Rule rule() const {
+    switch (format_) {
+      case Format::multiclass:
+        return {"a whole number from -16777215 to 16777215",
+                "; if labels are numbers, use a model for regression (--model squared)"};
+      case Format::cut:
+        return {"a whole number from 0 to 1023", ""};
+      case Format::regression:
+        return {"a finite number", ""};
+      default:
+        return {"one of -1, +1 or 0, 1", "; if there are several classes, use a model for them (--model softmax)"};
+    }
+  }
+
   std::string bad_label(const char* p, bool number) const {
-    const char* const hint = looks_like_rating(start_) ? "; if these are ratings, use a model for ratings (--model mf)"
-                             : !number                 ? ""
-                             : format_ == Format::multiclass
-                                 ? "; if labels are numbers, use a model for regression (--model squared)"
-                                 : "; if there are several classes, use a model for them (--model softmax)";
-    return fmt::format("label {} is not {}{}", quoted(token(p)),
-                       format_ == Format::multiclass   ? "a whole number from -16777215 to 16777215"
-                       : format_ == Format::regression ? "a finite number"
-                                                       : "one of -1, +1 or 0, 1",
-                       hint);
+    return fmt::format("label {} is not {}{}", quoted(token(p)), rule().what,
+                       looks_like_rating(start_) ? "; if these are ratings, use a model for ratings (--model mf)"
+                       : number                  ? rule().otherwise
+                                                 : "");
   }
 
   const char* entry(const char* p) {
@@ -165,14 +181,22 @@ class LineParser {
     return fmt::format("{} is not id:value with a whole id of 0 or more", quoted(token(p)));
   }
 
+  /// A terminal or an edge of a graph.
+  void check_term(const float* values, std::size_t size, float label) const {
+    if (size != 1 && size != 2)
+      fail(fmt::format("{} ids in one example; give a terminal as label u:strength, an edge as 0 u:weight v:weight",
+                       size));
+    if (values[0] < 0) fail(fmt::format("the negative weight {}; graph cuts need 0 or more", values[0]));
+    if (size == 2 && (values[0] != values[1] || label != 0))
+      fail("an edge needs the label 0 and the same weight twice: 0 u:weight v:weight");
+  }
+
   void refuse_duplicate(std::size_t first) const {
     std::vector<std::uint32_t> sorted(ids_ + first, ids_ + entries_);
     std::sort(sorted.begin(), sorted.end());
     const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
     if (twice != sorted.end()) fail(fmt::format("id {} occurs twice in one example; keep one of them", *twice));
   }
-
-  static constexpr float kPastLabels = 0x1p24f;  ///< floats tell all whole numbers below this apart
 
   Block& block_;
   Format format_;
@@ -211,8 +235,7 @@ void close_gaps(Columns& columns, const std::vector<Block>& blocks) {
 
 }  // namespace
 
-Columns read_libsvm(const std::string& path, Format format, std::size_t block_bytes) {
-  const Text text(path);
+Columns read_libsvm(const Text& text, Format format, std::size_t block_bytes) {
   Blocks blocks(text.view(), 1, block_bytes, ':');
   Columns columns;
   parallel_invoke([&] { columns.ids.resize(blocks.marks()); }, [&] { columns.values.resize(blocks.marks()); },
@@ -224,10 +247,10 @@ Columns read_libsvm(const std::string& path, Format format, std::size_t block_by
     all_one[k] = LineParser(block, format, columns, labels[k]).run();
   });
   add_mixed_labels(blocks, labels);
-  blocks.refuse_faults(path);
+  blocks.refuse_faults(text.path());
   close_gaps(columns, blocks.all());
-  if (columns.examples() == 0) throw Error(fmt::format("{}: no examples, only comments or blank lines", path));
-  if (std::find(all_one.begin(), all_one.end(), char{0}) == all_one.end()) columns.values = {};
+  if (columns.examples() == 0) throw Error(fmt::format("{}: no examples, only comments or blank lines", text.path()));
+  if (format != Format::cut && std::find(all_one.begin(), all_one.end(), char{0}) == all_one.end()) columns.values = {};
   return columns;
 }
 

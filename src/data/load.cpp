@@ -14,6 +14,7 @@
 #include "builtin.hpp"
 #include "classes.hpp"
 #include "formats.hpp"
+#include "idx.hpp"
 #include "text.hpp"
 #include "transform.hpp"
 
@@ -76,17 +77,26 @@ Columns load_synthetic(const std::string& source, Format format) {
 
 }  // namespace
 
-Columns load(const std::string& source, const LoadOptions& options) {
-  if (options.format == Format::ratings) {
-    if (options.transform != TransformName::none)
-      throw Error("--transform is for labelled examples; ratings stay as they are");
-    if (options.normalize != NormalizeName::none)
-      throw Error("--normalize is for labelled examples; ratings stay as they are");
+Columns read_file(const std::string& path, Format format) {
+  const Text text(path);
+  if (is_idx(text.view())) {
+    refuse_other_format(path, Format::multiclass, format);
+    return read_idx(text);
   }
-  Columns columns = source.starts_with(kBuiltin)        ? load_builtin(source, options.format)
-                    : source.starts_with(kSynthetic)    ? load_synthetic(source, options.format)
-                    : options.format == Format::ratings ? read_ratings(source)
-                                                        : read_libsvm(source, options.format);
+  return format == Format::ratings ? read_ratings(text) : read_libsvm(text, format);
+}
+
+Columns load(const std::string& source, const LoadOptions& options) {
+  if (options.format == Format::ratings || options.format == Format::cut) {
+    const char* const stay = options.format == Format::cut ? "the weights of graphs" : "ratings";
+    if (options.transform != TransformName::none)
+      throw Error(fmt::format("--transform is for labelled examples; {} stay as they are", stay));
+    if (options.normalize != NormalizeName::none)
+      throw Error(fmt::format("--normalize is for labelled examples; {} stay as they are", stay));
+  }
+  Columns columns = source.starts_with(kBuiltin)     ? load_builtin(source, options.format)
+                    : source.starts_with(kSynthetic) ? load_synthetic(source, options.format)
+                                                     : read_file(source, options.format);
   columns.name = source;
   if (options.format == Format::multiclass) number_classes(columns);
   if (options.transform == TransformName::log1p) log1p_values(columns);

@@ -146,15 +146,14 @@ class LineParser {
 
 }  // namespace
 
-Columns read_ratings(const std::string& path, std::size_t block_bytes) {
-  const Text text(path);
+Columns read_ratings(const Text& text, std::size_t block_bytes) {
   const Start start = find_start(text.view());
   Blocks blocks(start.rest, start.line, block_bytes, '\n');
   Columns columns;
   columns.width = columns.spaces = 2;
   parallel_invoke([&] { columns.ids.resize(2 * blocks.lines()); }, [&] { columns.labels.resize(blocks.lines()); });
   blocks.parse([&](Block& block) { LineParser(block, start.separator, columns).run(); });
-  blocks.refuse_faults(path);
+  blocks.refuse_faults(text.path());
 
   std::size_t examples = 0;  // close the gaps that comments and blank lines left
   for (const Block& block : blocks.all()) {
@@ -164,7 +163,7 @@ Columns read_ratings(const std::string& path, std::size_t block_bytes) {
   }
   columns.ids.resize(2 * examples);
   columns.labels.resize(examples);
-  if (examples == 0) throw Error(fmt::format("{}: no ratings, only comments, blank lines or a header", path));
+  if (examples == 0) throw Error(fmt::format("{}: no ratings, only comments, blank lines or a header", text.path()));
   return columns;
 }
 

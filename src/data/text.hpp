@@ -22,10 +22,11 @@ class Text {
   Text(const Text&) = delete;
   Text& operator=(const Text&) = delete;
 
+  const std::string& path() const { return path_; }
   std::string_view view() const { return view_; }
 
  private:
-  std::string held_;
+  std::string path_, held_;
   std::string_view view_;
   void* mapped_ = nullptr;
   std::size_t mapped_bytes_ = 0;
@@ -80,7 +81,10 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 18;
 
 /// The readers behind load(). Tests pass a small `block_bytes` so that short texts have many blocks.
 /// read_libsvm checks labels by `format` and leaves those of several classes as they are: see number_classes().
-Columns read_libsvm(const std::string& path, Format format, std::size_t block_bytes = kBlockBytes);
-Columns read_ratings(const std::string& path, std::size_t block_bytes = kBlockBytes);
+Columns read_libsvm(const Text& text, Format format, std::size_t block_bytes = kBlockBytes);
+Columns read_ratings(const Text& text, std::size_t block_bytes = kBlockBytes);
+
+/// Any file, by the reader for its content and `format`.
+Columns read_file(const std::string& path, Format format);
 
 }  // namespace sounder

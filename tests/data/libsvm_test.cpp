@@ -24,13 +24,13 @@ using Ids = std::vector<std::uint32_t>;
 using Floats = std::vector<float>;
 
 Columns read(std::string_view text, std::size_t block_bytes = 64, Format format = Format::classification) {
-  return read_libsvm(TempFile(text).path(), format, block_bytes);
+  return read_libsvm(Text(TempFile(text).path()), format, block_bytes);
 }
 
 /// The error for a text, with "FILE" for the name of the file.
 std::string error_of(std::string_view text, std::size_t block_bytes = 64, Format format = Format::classification) {
   const TempFile file(text);
-  std::string message = message_of([&] { read_libsvm(file.path(), format, block_bytes); });
+  std::string message = message_of([&] { read_libsvm(Text(file.path()), format, block_bytes); });
   if (const auto at = message.find(file.path()); at != std::string::npos)
     message.replace(at, file.path().size(), "FILE");
   return message;

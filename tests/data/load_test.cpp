@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <sounder/data/dataset.hpp>
 #include <sounder/data/generate.hpp>
 #include <sounder/data/load.hpp>
 
@@ -18,7 +19,7 @@ using namespace sounder::test;
 
 namespace {
 
-constexpr LoadOptions kRatings{.format = Format::ratings};
+constexpr LoadOptions kRatings{.format = Format::ratings}, kMulticlass{.format = Format::multiclass};
 
 std::string refused(const std::string& source, const LoadOptions& options = {}) {
   return message_of([&] { (void)load(source, options); });
@@ -75,10 +76,42 @@ TEST_SUITE("data") {
     CHECK(load("builtin:ratings,part=train", kRatings).examples() == 73421 - 7342);
   }
 
+  TEST_CASE("the shipped images are those that were taken, evenly of all classes") {
+    const DataFolder folder(kShipped);
+    const Columns all = load("builtin:fashion", kMulticlass), train = load("builtin:fashion,part=train", kMulticlass),
+                  test = load("builtin:fashion,part=test", kMulticlass);
+    CHECK(all.classes == std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+    for (float label = 0; label < 10; ++label) {
+      CHECK(std::count(train.labels.begin(), train.labels.end(), label) == 300);
+      CHECK(std::count(test.labels.begin(), test.labels.end(), label) == 60);
+    }
+    CHECK(all.width == 784);
+    CHECK(all.values.size() == 3600 * 784);
+    double bytes = 0;
+    for (const float value : all.values) bytes += std::round(255 * static_cast<double>(value));
+    CHECK(bytes == 205983212);
+    const auto image = [](const Columns& set, std::size_t i) {
+      return std::vector<float>(set.values.data() + i * 784, set.values.data() + (i + 1) * 784);
+    };
+    for (const std::size_t i : {0u, 7u, 599u}) {
+      CHECK(image(test, i) == image(all, 6 * i + 5));
+      CHECK(image(train, 5 * i + 2) == image(all, 6 * i + 2));
+      CHECK(test.labels[i] == all.labels[6 * i + 5]);
+    }
+    const Dataset data = Dataset::train(train);
+    CHECK(data.dense());
+    CHECK(Dataset::test(test, data).classes().size() == 10);
+    CHECK(load("builtin:fashion", {.format = Format::regression}).labels[0] ==
+          all.classes[static_cast<std::size_t>(all.labels[0])]);
+    CHECK(contains(refused("builtin:fashion"),
+                   "builtin:fashion holds examples of several classes; use a model for "
+                   "several classes (--model softmax)"));
+  }
+
   TEST_CASE("builtin names, keys and formats that are not there") {
     const DataFolder folder(kShipped);
-    CHECK(refused("builtin:foo") == "builtin:foo: there is no such set; give one of spam, ratings");
-    CHECK(contains(refused("builtin:"), "give one of spam, ratings"));
+    CHECK(refused("builtin:foo") == "builtin:foo: there is no such set; give one of spam, ratings, fashion");
+    CHECK(contains(refused("builtin:"), "give one of spam, ratings, fashion"));
     CHECK(contains(refused("builtin:spam,part=x"), "the parts are train and test"));
     CHECK(contains(refused("builtin:spam,rows=3"), "there is no key rows; the only one is part"));
     CHECK(contains(refused("builtin:spam,part"), "\"part\" is not key=value"));
@@ -100,7 +133,7 @@ TEST_SUITE("data") {
       CHECK(contains(message, folder.string()));
       CHECK(contains(message, "set SOUNDER_DATA"));
     }
-    CHECK(builtins().size() == 2);
+    CHECK(builtins().size() == 3);
   }
 
   TEST_CASE("files are named by their path") {
@@ -117,7 +150,8 @@ TEST_SUITE("data") {
     CHECK(columns.ids == generate("zipf", {{"examples", 300}, {"features", 1000}, {"part", 1}}).ids);
     CHECK(columns.ids != load("synthetic:zipf,examples=300,features=1000,part=train").ids);
     CHECK(load("synthetic:netflix,examples=500,users=50,items=40", kRatings).spaces == 2);
-    CHECK(contains(refused("synthetic:foo"), "there is no such set; give one of rcv1, netflix, zipf, cold, dense"));
+    CHECK(contains(refused("synthetic:foo"),
+                   "there is no such set; give one of rcv1, netflix, zipf, cold, dense, grid-cut"));
     CHECK(contains(refused("synthetic:"), "give one of rcv1"));
     CHECK(contains(refused("synthetic:dense,nonzeros=3"),
                    "there is no key nonzeros; the keys are examples, features, noise"));

@@ -19,12 +19,12 @@ using Ids = std::vector<std::uint32_t>;
 using Floats = std::vector<float>;
 
 Columns read(std::string_view text, std::size_t block_bytes = 32) {
-  return read_ratings(TempFile(text).path(), block_bytes);
+  return read_ratings(Text(TempFile(text).path()), block_bytes);
 }
 
 std::string error_of(std::string_view text, std::size_t block_bytes) {
   const TempFile file(text);
-  std::string message = message_of([&] { read_ratings(file.path(), block_bytes); });
+  std::string message = message_of([&] { read_ratings(Text(file.path()), block_bytes); });
   if (const auto at = message.find(file.path()); at != std::string::npos)
     message.replace(at, file.path().size(), "FILE");
   return message;
@@ -76,7 +76,7 @@ TEST_SUITE("data") {
       CHECK(columns.ids == ids);
       CHECK(columns.labels == labels);
     }
-    CHECK(read_ratings(TempFile(xzipped(text)).path(), 1000).ids == ids);
+    CHECK(read(xzipped(text), 1000).ids == ids);
   }
 
   TEST_CASE("ratings: what is refused, and at which line") {

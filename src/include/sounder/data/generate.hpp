@@ -22,11 +22,17 @@ struct Synthetic {
   double omega[2], delta[2], kappa[2];
 };
 
-/// rcv1, netflix, zipf, cold, dense.
+/// rcv1, netflix, zipf, cold, dense, grid-cut.
 std::span<const Synthetic> synthetics();
 
-/// Makes `name` with the defaults overridden by `settings`. Every set takes `examples`, `seed` and
-/// `part` (0: training, 1: held-out examples of the same ground truth). Throws Error on an unknown name or key.
+/// Makes `name` with the defaults overridden by `settings`. Every set takes `seed`, and every set but grid-cut
+/// `examples` and `part` (0: training, 1: held-out examples of the same ground truth). Throws Error on an unknown name
+/// or key.
+///
+/// grid-cut (Format::cut; Niu et al. 2011, section 2) is an image of `width` x `height` pixels, pixel (x, y) being id
+/// y * width + x. It shows `labels` labels in concentric discs (2: one disc), a share `noise` of them replaced by
+/// another. For each pixel in order of ids come its terminal, {id} of value 0.5 to 1.5 and the label seen, then the edges
+/// to its right and lower neighbour, {u, v}, u < v, both of value `smooth`.
 Columns generate(std::string_view name, const std::map<std::string, double>& settings = {});
 
 }  // namespace sounder
