@@ -51,12 +51,17 @@ Json machine(const RunFacts& facts) {
 
 Json options_of(const Settings& s) {
   const Options& o = s.options;
+  const auto of_model = [&](auto value, auto... models) {  // null where the model has no such thing
+    return ((s.model.model == models) || ...) ? Json(value) : Json(nullptr);
+  };
   return {{"model", name_of(kModels, s.model.model)},
           {"data", s.data},
           {"test", s.test.empty() ? Json(nullptr) : Json(s.test)},
           {"transform", name_of(kTransforms, s.load.transform)},
           {"normalize", name_of(kNormalizes, s.load.normalize)},
-          {"factors", s.model.model == ModelName::mf ? Json(s.model.factors) : Json(nullptr)},
+          {"factors", of_model(s.model.factors, ModelName::mf, ModelName::fm)},
+          {"hidden", of_model(s.model.hidden, ModelName::mlp)},
+          {"tile", of_model(s.model.tile, ModelName::mlp)},
           {"team", name_of(kTeams, o.team)},
           {"pin", name_of(kPins, o.pin)},
           {"epochs", o.epochs},
@@ -168,6 +173,7 @@ const std::vector<std::string>& csv_columns() {
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
+      "options.hidden", "options.tile",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule",
       "options.decay", "options.phase", "options.backoff", "options.l2", "options.l1",
       "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush",

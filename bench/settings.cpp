@@ -112,7 +112,9 @@ void declare(CLI::App& app, Settings& s) {
   line.path("--test", s.test, "held-out set, evaluated after every epoch", "SOURCE");
   line.name("--transform", kTransforms, s.load.transform, "applied to every value");
   line.name("--normalize", kNormalizes, s.load.normalize, "applied to every example");
-  line.number<int>("--factors", s.model.factors, "floats of a row of mf, two of them the biases (default 32)");
+  line.number<int>("--factors", s.model.factors, "floats of a row of mf, two of them the biases, or of fm, one the weight (default 32)");
+  line.number<int>("--hidden", s.model.hidden, "units of the hidden layer of mlp (default 64)");
+  app.add_flag("--tile", s.model.tile, "mlp: step on 2 to 8 dense examples at once, a tiny batch: faster");
   line.text("--threads", "workers, a comma-separated list (default: all cores)", "N[,N]", [&](const std::string& value) {
     s.threads.clear();
     for (const std::string& part : split(value)) {
@@ -217,8 +219,7 @@ void check(const Settings& s) {
   if (!s.curve.empty() && !s.curve.ends_with(".jsonl") && !s.curve.ends_with(".csv"))
     throw Error(fmt::format("--curve {} has an unknown ending: give a name that ends in .jsonl or .csv", s.curve));
   if (s.json.ends_with(".csv")) throw Error(fmt::format("--json {} would hold JSON lines: use --curve for CSV", s.json));
-  if (s.model.model == ModelName::mf && (s.model.factors < 3 || s.model.factors > 256))
-    throw Error(fmt::format("--factors {} is out of range: give 3 to 256, two of which are the biases", s.model.factors));
+  check_options(s.model);
   check_distinct(s);
   check_writable("--curve", s.curve);
   check_writable("--json", s.json);

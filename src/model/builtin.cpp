@@ -13,7 +13,8 @@ namespace sounder {
 Format format_of(ModelName model) {
   switch (model) {
     case ModelName::logistic:
-    case ModelName::svm: return Format::classification;
+    case ModelName::svm:
+    case ModelName::fm: return Format::classification;
     case ModelName::squared: return Format::regression;
     case ModelName::softmax:
     case ModelName::mlp: return Format::multiclass;
@@ -36,6 +37,7 @@ Kernel kernel_of(const ModelOptions& options, const Dataset& data, RuleName rule
     case ModelName::squared: return families::squared(data, l2, rule);
     case ModelName::softmax: return families::softmax(data, l2, rule);
     case ModelName::mlp: return families::mlp(data, l2, options.hidden, options.tile, rule);
+    case ModelName::fm: return families::fm(data, l2, options.factors, rule);
     case ModelName::mf: return families::mf(data, l2, options.factors, rule);
   }
   throw Error("unknown model");
@@ -56,9 +58,20 @@ void add_l1(Kernel& kernel, double l1) {
 
 }  // namespace
 
-Kernel builtin_kernel(const ModelOptions& options, const Dataset& data, RuleName rule) {
+void check_options(const ModelOptions& options) {
   check_penalty("--l2", options.l2);
   check_penalty("--l1", options.l1);
+  const auto within = [](const char* flag, int value, int least, int most, const char* what) {
+    if (value < least || value > most)
+      throw Error(fmt::format("{} {} is out of range: give {} to {}{}", flag, value, least, most, what));
+  };
+  if (options.model == ModelName::mf) within("--factors", options.factors, 3, 256, ", two of which are the biases");
+  if (options.model == ModelName::fm) within("--factors", options.factors, 2, 64, ", one of which is the linear weight");
+  if (options.model == ModelName::mlp) within("--hidden", options.hidden, 1, 128, " units");
+}
+
+Kernel builtin_kernel(const ModelOptions& options, const Dataset& data, RuleName rule) {
+  check_options(options);
   if (options.l1 > 0 && !has_l1(rule))
     throw Error(fmt::format("--l1 needs a rule that makes weights exactly 0: give --rule ftrl, not {}", name_of(kRules, rule)));
   const bool wants_ratings = format_of(options.model) == Format::ratings;

@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-
-#include <sounder/error.hpp>
 #include <sounder/model/mf.hpp>
 
 #include "model/families.hpp"
@@ -16,8 +13,6 @@ Kernel of_width(const Dataset& data, float l2, int factors, RuleName rule) {
 }  // namespace
 
 Kernel mf(const Dataset& data, float l2, int factors, RuleName rule) {
-  if (factors < 3 || factors > 256)
-    throw Error(fmt::format("--factors {} is out of range: give 3 to 256, two of which are the biases", factors));
   if (factors <= 16) return of_width<16>(data, l2, factors, rule);
   if (factors <= 32) return of_width<32>(data, l2, factors, rule);
   if (factors <= 64) return of_width<64>(data, l2, factors, rule);

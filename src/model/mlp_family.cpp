@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-
-#include <sounder/error.hpp>
 #include <sounder/model/mlp.hpp>
 
 #include "model/classes.hpp"
@@ -23,7 +20,6 @@ Kernel of_width(const Dataset& data, float l2, int hidden, bool tile, RuleName r
 }  // namespace
 
 Kernel mlp(const Dataset& data, float l2, int hidden, bool tile, RuleName rule) {
-  if (hidden < 1 || hidden > 128) throw Error(fmt::format("--hidden {} is out of range: give 1 to 128 units", hidden));
   if (hidden <= 16) return of_width<16>(data, l2, hidden, tile, rule);
   if (hidden <= 32) return of_width<32>(data, l2, hidden, tile, rule);
   if (hidden <= 64) return of_width<64>(data, l2, hidden, tile, rule);

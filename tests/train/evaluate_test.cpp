@@ -54,7 +54,7 @@ double naive_score(ModelName model, const Parameters& w, const Example& x, std::
 }
 
 Expected naive(ModelName model, const Parameters& w, const Example& x) {
-  const double score = naive_score(model, w, x), label = static_cast<double>(x.label);
+  const double score = model == ModelName::fm ? 0 : naive_score(model, w, x), label = static_cast<double>(x.label);
   switch (model) {
     case ModelName::logistic:
       return {score, std::log1p(std::exp(-label * score))};
@@ -63,6 +63,18 @@ Expected naive(ModelName model, const Parameters& w, const Example& x) {
     case ModelName::squared:
     case ModelName::mf:
       return {score, (score - label) * (score - label) / 2};
+    case ModelName::fm: {  // the definition, pair by pair; width 16: the weight in slot 15
+      const auto value = [&](std::uint32_t j) { return x.values ? static_cast<double>(x.values[j]) : 1.; };
+      double sum = static_cast<double>(w.row(1, 0)[0]);
+      for (std::uint32_t i = 0; i < x.size; ++i) {
+        const auto left = w.row(0, x.ids ? x.ids[i] : i);
+        sum += static_cast<double>(left[15]) * value(i);
+        for (std::uint32_t j = i + 1; j < x.size; ++j)
+          for (std::size_t k = 0; k < 15; ++k)
+            sum += static_cast<double>(left[k]) * static_cast<double>(w.row(0, x.ids ? x.ids[j] : j)[k]) * value(i) * value(j);
+      }
+      return {sum, std::log1p(std::exp(-label * sum))};
+    }
     case ModelName::mlp: {
       std::vector<double> scores;
       for (std::size_t k = 0; k < 3; ++k) {

@@ -34,13 +34,14 @@ inline constexpr std::array<Named<AccessKind>, 3> kAccessKinds{{
     {AccessKind::gather, "gather", "the gradient is added up in a buffer of the worker's own"},
 }};
 
-enum class ModelName { logistic, svm, squared, softmax, mlp, mf };
-inline constexpr std::array<Named<ModelName>, 6> kModels{{
+enum class ModelName { logistic, svm, squared, softmax, mlp, fm, mf };
+inline constexpr std::array<Named<ModelName>, 7> kModels{{
     {ModelName::logistic, "logistic", "logistic regression on sparse or dense examples, labels +1/-1 or 1/0"},
     {ModelName::svm, "svm", "linear support vector machine (hinge loss), labels +1/-1 or 1/0"},
     {ModelName::squared, "squared", "linear least squares, labels any numbers"},
     {ModelName::softmax, "softmax", "softmax (multinomial logistic) regression, labels up to 128 classes"},
     {ModelName::mlp, "mlp", "multilayer perceptron, one hidden layer (ReLU), labels up to 16 classes"},
+    {ModelName::fm, "fm", "factorization machine (logistic loss), labels +1/-1 or 1/0"},
     {ModelName::mf, "mf", "matrix factorization with biases, on ratings (user, item, rating)"},
 }};
 
