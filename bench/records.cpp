@@ -71,7 +71,10 @@ Json options_of(const Settings& s) {
           {"hot_rows", or_null(o.hot_rows)},
           {"flush", or_null(o.flush)},
           {"target_loss", number(o.target_loss)},
-          {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
+          {"load", s.start.empty() ? Json(nullptr) : Json(s.start)},
+          {"checkpoint", o.checkpoint.empty() ? Json(nullptr) : Json(o.checkpoint)},
+          {"every", o.checkpoint.empty() ? Json(nullptr) : Json(o.every)},
+          {"resume", s.resume.empty() ? Json(nullptr) : Json(s.resume)}};
 }
 
 /// What ended the run, or else what it last went back from.
@@ -117,7 +120,8 @@ const std::vector<std::string>& csv_columns() {
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.phase", "options.backoff", "options.l2",
-      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load"};
+      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load",
+      "options.checkpoint", "options.every", "options.resume"};
   return columns;
 }
 

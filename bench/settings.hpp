@@ -20,7 +20,7 @@ struct Settings {
   std::string data, test;
   LoadOptions load;
   Options options;
-  std::string curve, json, predict, save, start;
+  std::string curve, json, predict, save, start, resume;
   bool race = false;  ///< --step auto
   bool quiet = false;
 };
