@@ -93,17 +93,16 @@ class Resume(CheckpointTest):
 class Killed(CheckpointTest):
     def test_kill_at_any_moment_leaves_a_loadable_checkpoint(self):
         random.seed(5)
-        before, reported_at_all, moved = -1, 0, 0
+        before, moved = -1, 0
         for kill in range(25):
             resume = ("--resume", self.checkpoint) if self.checkpoint.exists() else ()
             process = subprocess.Popen([BENCH, *SET, "--epochs", "1000000", "--checkpoint", self.checkpoint, *resume, "--json", "-"],
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            wait = random.uniform(0, 0.3)
-            ended = time.monotonic() + wait
+            wanted = before + random.randint(2, 8) if kill % 5 else -1  # most in the middle of work, some at once
             reported = -1
-            while time.monotonic() < ended and (kill % 5 or reported < before + 3):  # some at once, most in the middle of work
-                record = json.loads(process.stdout.readline())
-                reported = max(reported, record.get("epoch", -1))
+            while reported < wanted:
+                reported = max(reported, json.loads(process.stdout.readline()).get("epoch", -1))
+            time.sleep(random.uniform(0, 0.03))
             process.send_signal(signal.SIGKILL)
             for line in process.communicate()[0].splitlines():
                 try:
@@ -113,7 +112,6 @@ class Killed(CheckpointTest):
             self.assertEqual(process.returncode, -signal.SIGKILL)
             # The point of an epoch is reported before its checkpoint is written, and after that of the epoch before.
             if reported >= 2:
-                reported_at_all += 1
                 self.assertTrue(self.checkpoint.exists())
             if self.checkpoint.exists():
                 epochs = self.epochs_in(self.checkpoint)
@@ -121,8 +119,7 @@ class Killed(CheckpointTest):
                 self.assertGreaterEqual(epochs, reported - 1)
                 moved += epochs > before
                 before = epochs
-        self.assertGreater(reported_at_all, 10)
-        self.assertGreater(moved, 10)
+        self.assertGreaterEqual(moved, 20)
         self.good(*SET, "--epochs", "0", "--resume", self.checkpoint, "--checkpoint", self.checkpoint)
         self.assertEqual(os.listdir(self.folder), [self.checkpoint.name])  # what the killed ones left is gone
         self.assertEqual(self.digest("--epochs", before + 1), self.digest("--epochs", before + 1, "--resume", self.checkpoint))
