@@ -80,7 +80,10 @@ Json options_of(const Settings& s) {
           {"target_loss", number(o.target_loss)},
           {"simulate_workers", or_null(s.simulate_workers)},
           {"tau", or_null(s.tau)},
-          {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
+          {"load", s.start.empty() ? Json(nullptr) : Json(s.start)},
+          {"checkpoint", o.checkpoint.empty() ? Json(nullptr) : Json(o.checkpoint)},
+          {"every", o.checkpoint.empty() ? Json(nullptr) : Json(o.every)},
+          {"resume", s.resume.empty() ? Json(nullptr) : Json(s.resume)}};
 }
 
 /// What ended the run, or else what it last went back from.
@@ -177,7 +180,7 @@ const std::vector<std::string>& csv_columns() {
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule",
       "options.decay", "options.phase", "options.backoff", "options.l2", "options.l1",
       "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush",
-      "options.target_loss", "options.simulate_workers", "options.tau", "options.load", "options.auto"};
+      "options.target_loss", "options.simulate_workers", "options.tau", "options.load", "options.auto", "options.checkpoint", "options.every", "options.resume"};
   return columns;
 }
 

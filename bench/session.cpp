@@ -43,9 +43,19 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 /// The data of all runs.
 struct Loaded {
   std::optional<SavedModel> start;
+  std::optional<Checkpoint> resume;
   std::optional<Dataset> train, test;
   double seconds = 0;
 };
+
+/// How the model and its examples were prepared: what a checkpoint must agree on besides the options of training.
+std::map<std::string, std::string> preparation_of(const Settings& settings) {
+  std::map<std::string, std::string> facts{{"l2", fmt::format("{}", settings.model.l2)},
+                                           {kTransformFact, std::string(name_of(kTransforms, settings.load.transform))},
+                                           {kNormalizeFact, std::string(name_of(kNormalizes, settings.load.normalize))}};
+  if (settings.model.model == ModelName::mf) facts["factors"] = fmt::format("{}", settings.model.factors);
+  return facts;
+}
 
 /// A loaded model wants its examples prepared as those that it was trained on.
 void check_facts(const SavedModel& saved, const Settings& settings) {
@@ -66,8 +76,10 @@ Loaded load_all(const Settings& settings) {
     loaded.start = load_model(settings.start);
     check_facts(*loaded.start, settings);
   }
+  if (!settings.resume.empty()) loaded.resume = load_checkpoint(settings.resume);
   Columns columns = load(settings.data, settings.load);
   if (loaded.start) extra = loaded.start->ids_by_space(columns.spaces);
+  if (loaded.resume) extra = loaded.resume->ids_by_space(columns.spaces);
   loaded.train = Dataset::train(std::move(columns), settings.options.seed, extra);
   if (!settings.test.empty()) loaded.test = Dataset::test(load(settings.test, settings.load), *loaded.train);
   loaded.seconds = seconds_since(begin);
@@ -92,6 +104,9 @@ class Reporter final : public Observer {
   void on_backoff(const Backoff& backoff) override {
     line_.say(fmt::format("{}: going on from epoch {} at step {:.3g}", text_of(backoff.divergence), backoff.epochs, backoff.step));
   }
+  void on_checkpoint_lost(const std::string& error) override {
+    line_.say(fmt::format("{}: the run goes on, and tries again after the next --every", error));
+  }
   void on_end() override { line_.on_end(); }
 
  private:
@@ -106,7 +121,8 @@ class Session {
       : settings_(settings), out_(settings.json == "-" ? stderr : stdout), loaded_(load_all(settings)),
         kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
-    if (settings_.race) race();
+    if (settings_.race) choose_step();
+    check_resume(problem(), settings_.options);
     if (!settings.json.empty()) files_.emplace_back(settings.json);
     if (!settings.curve.empty()) files_.emplace_back(settings.curve);
   }
@@ -127,8 +143,11 @@ class Session {
                  telemetry_of(rows, settings_.options.telemetry == TelemetryName::full));
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
+    const auto lost = std::find_if(results.begin(), results.end(), [](const Result& r) { return !r.checkpoint_error.empty(); });
+    if (lost != results.end()) fmt::print(stderr, "bench_shm: the last checkpoint is lost: {}\n", lost->checkpoint_error);
     if (std::fflush(out_) != 0)
       throw Error(fmt::format("cannot write {}: {}", out_ == stdout ? "stdout" : "stderr", std::strerror(errno)));
+    if (lost != results.end()) return kBadInput;
     if (interrupted.load(std::memory_order_relaxed)) return kInterrupted;
     return std::any_of(results.begin(), results.end(), [](const Result& r) { return r.stopped == Stopped::diverged; })
                ? kDiverged
@@ -144,7 +163,12 @@ class Session {
   }
 
   /// Replaces --step auto by what it finds: everything behind it, records too, sees a step.
-  void race() {
+  void choose_step() {
+    if (loaded_.resume) {  // the race has been run
+      if (const auto step = loaded_.resume->state.facts.find("step"); step != loaded_.resume->state.facts.end())
+        settings_.options.step = std::stod(step->second);
+      return;
+    }
     const auto begin = std::chrono::steady_clock::now();
     const StepRace race = race_steps(kernel_, *loaded_.train, settings_.options, loaded_.start ? &*loaded_.start : nullptr);
     settings_.options.step = race.step;
@@ -161,6 +185,15 @@ class Session {
     fmt::print(out_, "model {}, step {:.4g}{}, loaded in {:.2f} s\n\n", kernel_.name,
                settings_.options.step_at(0, kernel_.default_step), raced_, loaded_.seconds);
     std::fflush(out_);
+  }
+
+  Problem problem() const {
+    return {.kernel = kernel_,
+            .train = *loaded_.train,
+            .test = loaded_.test ? &*loaded_.test : nullptr,
+            .start = loaded_.start ? &*loaded_.start : nullptr,
+            .resume = loaded_.resume ? &*loaded_.resume : nullptr,
+            .facts = preparation_of(settings_)};
   }
 
   RunFacts facts_of(const PlannedRun& planned, int run) const {
@@ -204,10 +237,6 @@ class Session {
     options.mode = planned.mode;
     options.threads = planned.threads;
     options.stop = &interrupted;
-    const Problem problem{.kernel = kernel_,
-                          .train = *loaded_.train,
-                          .test = facts.test,
-                          .start = loaded_.start ? &*loaded_.start : nullptr};
     for (RecordFile& file : files_) file.write(run_record(settings_, facts));
 
     Simulator* simulator = nullptr;
@@ -215,7 +244,7 @@ class Session {
     Exchange alone;
     Result result = [&] {
       Reporter reporter(settings_, facts, files_);
-      return fit(problem, options, *backend, alone, reporter);
+      return fit(problem(), options, *backend, alone, reporter);
     }();
 
     if (simulator) facts.staleness = simulator->staleness();
@@ -236,6 +265,9 @@ class Session {
   }
 
   void write_outputs(const Result& result, Team& team) const {
+    if (result.checkpoint_epochs >= 0 && result.checkpoint_error.empty() && result.stopped == Stopped::interrupted)
+      fmt::print(stderr, "bench_shm: interrupted after epoch {}: give the same flags and --resume {} to go on\n",
+                 result.checkpoint_epochs, settings_.options.checkpoint);
     if (!settings_.save.empty() && result.stopped == Stopped::diverged)
       fmt::print(stderr, "bench_shm: --save {} was not written: the run diverged\n", settings_.save);
     else if (!settings_.save.empty()) {

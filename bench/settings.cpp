@@ -152,6 +152,9 @@ void declare(CLI::App& app, Settings& s) {
   line.path("--predict", s.predict, "write a prediction for each example of --test (else of --data), in input order");
   line.path("--save", s.save, "write the trained model");
   line.path("--load", s.start, "go on from a model that --save wrote");
+  line.path("--checkpoint", o.checkpoint, "write all that --resume needs, after every --every epochs, at the end and on Ctrl-C");
+  line.number<int>("--every", o.every, fmt::format("epochs between checkpoints, 0: only at the end (default {})", o.every));
+  line.path("--resume", s.resume, "go on with the run that wrote this checkpoint; --epochs counts from its very start");
   line.number<int>("--simulate-workers", s.simulate_workers, "mode hogwild on one thread, as N virtual workers that read stale weights");
   line.text("--tau", help_of("of --simulate-workers: the law of the staleness, in updates (default: of workers of equal speed)", kTaus),
             "LAW", [&](const std::string& value) { s.tau = value; });
@@ -168,7 +171,8 @@ void check_writable(const char* flag, const std::string& path) {
   if (std::filesystem::is_directory(target, ignored)) throw Error(fmt::format("{} {} is a directory: give a file", flag, path));
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
   const bool exists = std::filesystem::exists(target, ignored);
-  const bool renamed = std::string_view(flag) == "--save" && (!exists || std::filesystem::is_regular_file(target, ignored));
+  const bool whole = std::string_view(flag) == "--save" || std::string_view(flag) == "--checkpoint";
+  const bool renamed = whole && (!exists || std::filesystem::is_regular_file(target, ignored));
   if (!std::filesystem::is_directory(folder, ignored))
     throw Error(fmt::format("{} {} cannot be written: there is no directory {}", flag, path, folder.string()));
   if (access(exists && !renamed ? path.c_str() : folder.c_str(), W_OK) != 0)  // a renamed file is made anew in its folder
@@ -178,8 +182,8 @@ void check_writable(const char* flag, const std::string& path) {
 /// Two flags that name one file: one would destroy what the other reads or writes. Devices may be shared.
 void check_distinct(const Settings& s) {
   const std::pair<const char*, const std::string&> outputs[] = {
-      {"--curve", s.curve}, {"--json", s.json}, {"--predict", s.predict}, {"--save", s.save}};
-  const std::pair<const char*, const std::string&> inputs[] = {{"--data", s.data}, {"--test", s.test}};
+      {"--curve", s.curve}, {"--json", s.json}, {"--predict", s.predict}, {"--save", s.save}, {"--checkpoint", s.options.checkpoint}};
+  const std::pair<const char*, const std::string&> inputs[] = {{"--data", s.data}, {"--test", s.test}, {"--resume", s.resume}};
   const auto same = [](const std::string& a, const std::string& b) {
     std::error_code error;
     if (a.empty() || b.empty() || (std::filesystem::exists(a, error) && !std::filesystem::is_regular_file(a, error))) return false;
@@ -190,7 +194,8 @@ void check_distinct(const Settings& s) {
       throw Error(fmt::format("{} {} is also {}: give another file", one.first, one.second, other.first));
   };
   for (std::size_t i = 0; i < std::size(outputs); ++i) {
-    for (const auto& input : inputs) refuse(outputs[i], input);
+    for (const auto& input : inputs)
+      if (&outputs[i].second != &s.options.checkpoint || &input.second != &s.resume) refuse(outputs[i], input);
     for (std::size_t k = i + 1; k < std::size(outputs); ++k) refuse(outputs[i], outputs[k]);
   }
 }
@@ -215,7 +220,9 @@ void check(const Settings& s) {
   if (format_of(s.model.model) == Format::ratings &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))
     throw Error(fmt::format("--transform and --normalize do not apply to --model {}: leave them out", name_of(kModels, s.model.model)));
-  if (s.predict == "-" || s.save == "-" || s.curve == "-") throw Error("only --json can be - (stdout): give a file");
+  if (!s.resume.empty() && !s.start.empty()) throw Error("--resume goes on from the weights of the checkpoint: leave --load out");
+  if (s.options.every != Options{}.every && s.options.checkpoint.empty()) throw Error("--every needs --checkpoint FILE: give both or neither");
+  if (s.predict == "-" || s.save == "-" || s.options.checkpoint == "-" || s.curve == "-") throw Error("only --json can be - (stdout): give a file");
   if (!s.curve.empty() && !s.curve.ends_with(".jsonl") && !s.curve.ends_with(".csv"))
     throw Error(fmt::format("--curve {} has an unknown ending: give a name that ends in .jsonl or .csv", s.curve));
   if (s.json.ends_with(".csv")) throw Error(fmt::format("--json {} would hold JSON lines: use --curve for CSV", s.json));
@@ -225,6 +232,7 @@ void check(const Settings& s) {
   check_writable("--json", s.json);
   check_writable("--predict", s.predict);
   check_writable("--save", s.save);
+  check_writable("--checkpoint", s.options.checkpoint);
 }
 
 }  // namespace
@@ -262,9 +270,12 @@ std::vector<PlannedRun> plan_of(const Settings& settings) {
         if (settings.simulate_workers) break;
       }
   }
-  if (plan.size() > 1 && !(settings.save.empty() && settings.predict.empty()))
-    throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode and one --threads",
-                            settings.save.empty() ? "--predict" : "--save", plan.size()));
+  const char* const single = !settings.save.empty()                 ? "--save"
+                             : !settings.predict.empty()            ? "--predict"
+                             : !settings.options.checkpoint.empty() ? "--checkpoint"
+                                                                    : nullptr;
+  if (plan.size() > 1 && single)
+    throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode and one --threads", single, plan.size()));
   return plan;
 }
 

@@ -21,7 +21,7 @@ struct Settings {
   std::string data, test;
   LoadOptions load;
   Options options;
-  std::string curve, json, predict, save, start;
+  std::string curve, json, predict, save, start, resume;
   std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
   std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
   bool race = false;  ///< --step auto

@@ -31,6 +31,7 @@ void Options::validate() const {
   require(schedule != ScheduleName::exponential || used <= 1, "--decay", used, "give at most 1 with --schedule exponential");
   require(schedule != ScheduleName::backoff || used <= 1, "--decay", used, "give at most 1 with --schedule backoff");
   require(phase >= 1 && phase <= 1'000'000, "--phase", phase, "give 1 to 1000000 epochs");
+  require(every >= 0, "--every", every, "give a number of epochs, or 0 (only at the end)");
   require(!flush || (*flush >= 1 && *flush <= 4096), "--flush", flush.value_or(0), "give 1 to 4096 updates");
   require(!target_loss || std::isfinite(*target_loss), "--target-loss", target_loss.value_or(0), "give a finite number");
 }

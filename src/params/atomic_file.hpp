@@ -6,8 +6,9 @@
 
 namespace sounder {
 
-/// Writes `content` to a temporary file beside `path`, syncs it, and renames it to `path`. Throws Error naming
-/// the path and the reason; `path` then still holds what it held.
+/// Writes `content` to a temporary file beside `path`, syncs it, renames it to `path`, and syncs the folder. Throws Error naming
+/// the path and the reason; `path` then still holds what it held. What earlier
+/// writers of `path` left when they were killed is removed.
 void write_atomically(const std::string& path, std::string_view content);
 
 }  // namespace sounder

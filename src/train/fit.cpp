@@ -31,8 +31,14 @@ using Clock = std::chrono::steady_clock;
 /// Where a run can go on from after a divergence: its state at the last point of the curve that ends a whole epoch.
 struct LastGood {
   Parameters parameters;
-  int epochs = 0;  ///< done
+  int epochs = -1;  ///< done; -1: there is no such state yet
 };
+
+std::map<std::string, std::string> facts(const Problem& problem, const Options& options) {
+  std::map<std::string, std::string> all = facts_of(problem.kernel, options);
+  all.insert(problem.facts.begin(), problem.facts.end());
+  return all;
+}
 
 /// One run of fit, taken apart into its stages.
 class Run {
@@ -50,12 +56,17 @@ class Run {
 
   Result operator()() {
     start();
-    const Point first = measure(0);
-    const bool begin = add(first);
-    if (!std::isfinite(first.train_loss)) return finish(Stopped::diverged);
-    if (!begin || stopped()) return finish(Stopped::interrupted);
-    keep(0);
-    watch(first.train_loss);
+    if (problem_.resume) {
+      if (!resume(*problem_.resume)) return finish(Stopped::interrupted);
+    } else {
+      const Point first = measure(0);
+      const bool begin = add(first);
+      if (!std::isfinite(first.train_loss)) return finish(Stopped::diverged);
+      if (!begin || stopped()) return finish(Stopped::interrupted);
+      scale_ = std::max(first.train_loss, kLeastScale);
+      keep(0);
+    }
+    watch();
     while (good_.epochs < options_.epochs) {
       if (reached_target()) return finish(Stopped::target);
       run_epoch(good_.epochs);
@@ -67,6 +78,7 @@ class Run {
         return finish(Stopped::diverged);
       }
       if (!go_on_ || stopped()) return finish(Stopped::interrupted);
+      if (options_.every > 0 && good_.epochs % options_.every == 0) checkpoint();
     }
     return finish(reached_target() ? Stopped::target : Stopped::epochs);
   }
@@ -77,11 +89,54 @@ class Run {
     good_.parameters = Parameters(problem_.kernel.layout);
     problem_.kernel.initialize(result_.parameters, options_.seed);
     if (problem_.start) from_saved(*problem_.start, problem_.kernel, problem_.train, result_.parameters);
+    if (problem_.resume)
+      from_saved(problem_.resume->state, problem_.kernel, problem_.train, result_.parameters, RowPart::whole);
     backend_.prepare(problem_.kernel, problem_.train, result_.parameters);
   }
 
-  void watch(double start_loss) {
-    scale_ = std::max(start_loss, kLeastScale);
+  /// Goes on with an earlier run; its points are told again, so that records hold the whole curve.
+  bool resume(const Checkpoint& checkpoint) {
+    scale_ = checkpoint.scale;
+    result_.backoffs = checkpoint.backoffs;
+    for (const Point& point : checkpoint.curve) go_on_ &= add(point);
+    result_.seconds = last().seconds;
+    examples_ = last().examples;
+    step_ = last().step;
+    keep(checkpoint.epochs);
+    return go_on_ && !stopped();
+  }
+
+  /// Writes the last good state. A full disk must not end the training that it was to save.
+  void checkpoint() {
+    if (options_.checkpoint.empty() || good_.epochs < 0) return;
+    if (result_.checkpoint_epochs == good_.epochs && checkpoint_backoffs_ == result_.backoffs.size()) return;
+    try {
+      save(make_checkpoint(), options_.checkpoint);
+      result_.checkpoint_epochs = good_.epochs;
+      checkpoint_backoffs_ = result_.backoffs.size();
+      result_.checkpoint_error.clear();
+    } catch (const std::exception& error) {
+      if (result_.checkpoint_error.empty()) observer_.on_checkpoint_lost(error.what());
+      result_.checkpoint_error = error.what();
+    }
+  }
+
+  Checkpoint make_checkpoint() const {
+    Checkpoint checkpoint{.data = problem_.train.name(),
+                          .data_digest = problem_.train.digest(),
+                          .state = to_saved(problem_.kernel, good_.parameters, problem_.train, RowPart::whole),
+                          .epochs = good_.epochs,
+                          .scale = scale_,
+                          .curve = {},
+                          .backoffs = result_.backoffs,
+                          .file = {}};
+    checkpoint.state.facts = facts(problem_, options_);
+    for (const Point& point : result_.curve)
+      if (point.epoch <= good_.epochs) checkpoint.curve.push_back(point);  // none of an epoch that was cut short
+    return checkpoint;
+  }
+
+  void watch() {
     sentinel_.emplace(problem_.kernel, problem_.train.examples(), result_.parameters, scale_);
     queue_.watch(&*sentinel_);
   }
@@ -183,6 +238,7 @@ class Run {
 
   Result finish(Stopped stopped) {
     exchange_.finish(result_.parameters);
+    checkpoint();
     result_.stopped = stopped;
     result_.telemetry = backend_.telemetry();
     result_.digest = digest(to_saved(problem_.kernel, result_.parameters, problem_.train));
@@ -214,9 +270,14 @@ class Run {
   std::uint64_t examples_ = 0, taken_ = 0;    ///< in the whole run, in the epoch
   double step_ = 0;
   bool go_on_ = true;
+  std::size_t checkpoint_backoffs_ = 0;       ///< back-offs that the last checkpoint knows of
 };
 
 }  // namespace
+
+void check_resume(const Problem& problem, const Options& options) {
+  if (problem.resume) check_checkpoint(*problem.resume, problem.kernel, problem.train, facts(problem, options));
+}
 
 Result fit(const Problem& problem, const Options& options, Backend& backend, Exchange& exchange, Observer& observer) {
   options.validate();
@@ -224,6 +285,7 @@ Result fit(const Problem& problem, const Options& options, Backend& backend, Exc
     throw Error(fmt::format("the kernel was made for --rule {}, not {}: make it anew", name_of(kRules, problem.kernel.rule),
                             name_of(kRules, options.rule)));
   if (problem.train.size() == 0) throw Error(fmt::format("{} holds no examples", problem.train.name()));
+  check_resume(problem, options);
   return Run(problem, options, backend, exchange, observer)();
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <sounder/modes.hpp>
 
@@ -29,6 +30,8 @@ struct Options {
   std::optional<int> flush{};                 ///< mode cached: own updates of a row between merges; unset: by the number of workers
   std::optional<double> target_loss{};        ///< stop when the training loss is at or below
   TelemetryName telemetry = TelemetryName::on;
+  std::string checkpoint{};                   ///< file to go on from: written every `every` epochs and at the end; "": none
+  int every = 1;                              ///< epochs between checkpoints; 0: only at the end
   const std::atomic<bool>* stop = nullptr;    ///< set from any thread or signal handler: the run ends within a few chunks
 
   /// Throws Error naming the field (as a flag) and the mend.

@@ -26,14 +26,19 @@ struct SavedModel {
   std::vector<std::vector<std::uint32_t>> ids_by_space(std::uint32_t spaces) const;
 };
 
+/// What of a row is meant: a model is its weights; whoever goes on training needs the state of the rule too, and then
+/// SavedTable::width counts both.
+enum class RowPart { weights, whole };
+
 /// Takes the weights out of the parameters, rows in ascending order of their original ids.
-SavedModel to_saved(const Kernel& kernel, const Parameters& parameters, const Dataset& data);
+SavedModel to_saved(const Kernel& kernel, const Parameters& parameters, const Dataset& data, RowPart part = RowPart::weights);
 
 /// Throws Error if the saved model does not fit the kernel: another model, other factors, other tables.
-void check_saved(const SavedModel& saved, const Kernel& kernel);
+void check_saved(const SavedModel& saved, const Kernel& kernel, RowPart part = RowPart::weights);
 
 /// Puts saved weights into the parameters. Throws Error as check_saved.
-void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters);
+void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters,
+                RowPart part = RowPart::weights);
 
 /// XXH64 of the weights, little-endian, original order, as 16 hexadecimal digits.
 std::string digest(const SavedModel& saved);

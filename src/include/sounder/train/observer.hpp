@@ -1,6 +1,8 @@
 // Watching a run from outside.
 #pragma once
 
+#include <string>
+
 #include <sounder/train/chunk_queue.hpp>
 #include <sounder/train/curve.hpp>
 
@@ -19,6 +21,8 @@ class Observer {
   virtual bool on_point(const Point&) { return true; }
   /// The run diverged, and goes on from an earlier point at a smaller step (Options::backoff).
   virtual void on_backoff(const Backoff&) {}
+  /// A checkpoint could not be written; training goes on. Said once, until one can be written again.
+  virtual void on_checkpoint_lost(const std::string& error) { static_cast<void>(error); }
   /// fit ends, well or by an exception: nothing of the run may be asked any more. Must not throw.
   virtual void on_end() {}
 };

@@ -1,0 +1,299 @@
+// Checkpoints: a resumed run is the run that never stopped, to the bit; what does not fit or is damaged is refused.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
+#include <sounder/train/checkpoint.hpp>
+
+#include "data/files.hpp"
+#include "params/fields.hpp"
+#include "support.hpp"
+
+using namespace sounder;
+using namespace sounder::test;
+
+namespace {
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  return content.str();
+}
+
+Result run(const Kernel& kernel, const Dataset& data, const Options& options, const Checkpoint* resume = nullptr,
+           Observer* observer = nullptr) {
+  const auto backend = shm::make_backend(options);
+  Exchange alone;
+  Observer nobody;
+  return fit({.kernel = kernel, .train = data, .resume = resume}, options, *backend, alone, observer ? *observer : nobody);
+}
+
+/// Runs to `epochs` and leaves a checkpoint.
+Checkpoint checkpoint_after(int epochs, const Kernel& kernel, const Dataset& data, Options options) {
+  const TempFile file("", ".checkpoint");
+  options.epochs = epochs;
+  options.checkpoint = file.path();
+  CHECK(run(kernel, data, options).checkpoint_error.empty());
+  return load_checkpoint(file.path());
+}
+
+bool same(const Point& a, const Point& b) {
+  return a.epoch == b.epoch && a.examples == b.examples && a.updates == b.updates && a.train_loss == b.train_loss &&
+         a.test_loss == b.test_loss && a.test_metric == b.test_metric && a.step == b.step;
+}
+
+struct Noting : Observer {
+  bool on_point(const Point& point) override { return points.push_back(point), go_on; }
+  void on_checkpoint_lost(const std::string& error) override { lost.push_back(error); }
+  void on_epoch(int epoch, const ChunkQueue&) override {
+    if (stop && epoch == stop_in) stop->store(true);
+  }
+  std::vector<Point> points;
+  std::vector<std::string> lost;
+  std::atomic<bool>* stop = nullptr;
+  int stop_in = -1;
+  bool go_on = true;
+};
+
+/// No file of this process may be longer, as on a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &old_);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit low{bytes, old_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &low);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &old_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit old_{};
+  void (*handler_)(int) = nullptr;
+};
+
+}  // namespace
+
+TEST_SUITE("train") {
+  TEST_CASE("checkpoint: serial to 5, resumed to 10, is serial to 10: every weight, every point") {
+    for (const auto& model : kModels)
+      for (const auto& schedule : kSchedules) {
+        CAPTURE(std::string(model.name));
+        CAPTURE(std::string(schedule.name));
+        const Dataset data = small_set(model.value);
+        const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3}, data);
+        Options options = options_for(Mode::serial, 10);
+        options.schedule = schedule.value;
+        const Result straight = run(kernel, data, options);
+        const Checkpoint checkpoint = checkpoint_after(5, kernel, data, options);
+        CHECK(checkpoint.epochs == 5);
+        Noting noting;
+        const Result resumed = run(kernel, data, options, &checkpoint, &noting);
+        CHECK(resumed.digest == straight.digest);
+        CHECK(weights_of(resumed.parameters) == weights_of(straight.parameters));
+        REQUIRE(resumed.curve.size() == 11);
+        REQUIRE(noting.points.size() == 11);
+        for (std::size_t i = 0; i <= 10; ++i) {
+          CHECK(same(resumed.curve[i], straight.curve[i]));
+          CHECK(same(resumed.curve[i], noting.points[i]));
+          if (i > 0) CHECK(resumed.curve[i].seconds > resumed.curve[i - 1].seconds);
+        }
+        CHECK(run(kernel, data, options_for(Mode::serial, 3), nullptr).curve.size() == 4);
+        options.epochs = 3;  // counted from the very start: nothing is left to do
+        const Result done = run(kernel, data, options, &checkpoint);
+        CHECK(done.curve.size() == 6);
+        CHECK(done.digest != straight.digest);
+      }
+  }
+
+  TEST_CASE("checkpoint: the test can fail: a lost epoch, a lost weight, a lost half step") {
+    const Dataset data = small_set(ModelName::logistic);
+    const Kernel kernel = builtin_kernel({}, data);
+    const Options options = options_for(Mode::serial, 10);
+    const std::string straight = run(kernel, data, options).digest;
+    Checkpoint checkpoint = checkpoint_after(5, kernel, data, options);
+    CHECK(run(kernel, data, options, &checkpoint).digest == straight);
+    checkpoint.epochs = 4;
+    CHECK(run(kernel, data, options, &checkpoint).digest != straight);
+    checkpoint.epochs = 5;
+    checkpoint.state.tables[0].weights[1] = 0;
+    CHECK(run(kernel, data, options, &checkpoint).digest != straight);
+    checkpoint = checkpoint_after(5, kernel, data, options);
+    checkpoint.backoffs.push_back({});
+    CHECK(run(kernel, data, options, &checkpoint).digest != straight);
+  }
+
+  TEST_CASE("checkpoint: goes on in every mode, with other threads") {
+    for (const auto& model : kModels) {
+      const Dataset data = small_set(model.value);
+      const Kernel kernel = builtin_kernel({.model = model.value}, data);
+      for (const auto& mode : kModes) {
+        CAPTURE(std::string(model.name));
+        CAPTURE(std::string(mode.name));
+        const Checkpoint checkpoint = checkpoint_after(2, kernel, data, options_for(mode.value, 0, 2));
+        const Result resumed = run(kernel, data, options_for(mode.value, 4, 3), &checkpoint);
+        CHECK(resumed.curve.size() == 5);
+        CHECK(resumed.curve.back().examples == 4 * data.size());
+        CHECK(resumed.curve.back().train_loss < resumed.curve[1].train_loss);
+        const Result in_serial = run(kernel, data, options_for(Mode::serial, 4), &checkpoint);
+        CHECK(in_serial.digest == run(kernel, data, options_for(Mode::serial, 4), &checkpoint).digest);
+      }
+    }
+  }
+
+  TEST_CASE("checkpoint: whole rows, weights and rule state, by original ids") {
+    const Dataset data = small_set(ModelName::mf);
+    Kernel kernel = builtin_kernel({.model = ModelName::mf}, data);
+    std::vector<TableShape> shapes;
+    for (std::size_t i = 0; i < kernel.layout.tables(); ++i) shapes.push_back(kernel.layout.shape(i));
+    kernel.layout = Layout(shapes, 2);  // as a rule with two floats of state a weight
+    Parameters parameters(kernel.layout), back(kernel.layout);
+    const auto each_known = [&](Parameters& of, auto f) {
+      for (std::size_t table = 0; table < shapes.size(); ++table) {
+        const std::size_t rows = table < 2 ? data.numbering(static_cast<std::uint32_t>(table)).size() : shapes[table].rows;
+        for (std::size_t row = 0; row < rows; ++row)
+          for (std::size_t k = 0; k < kernel.layout.stride(table); ++k) f(of.row(table, row).data()[k]);
+      }
+    };
+    float next = 0;
+    each_known(parameters, [&](float& cell) { cell = ++next; });
+    const SavedModel whole = to_saved(kernel, parameters, data, RowPart::whole);
+    from_saved(whole, kernel, data, back, RowPart::whole);
+    float expected = 0;
+    std::size_t wrong = 0;
+    each_known(back, [&](float& cell) { wrong += cell != ++expected; });
+    CHECK(wrong == 0);
+    CHECK(expected > 10'000);
+    CHECK_FALSE(message_of([&] { from_saved(whole, kernel, data, back); }).empty());  // three times too wide for a model
+    CHECK_FALSE(message_of([&] { from_saved(to_saved(kernel, parameters, data), kernel, data, back, RowPart::whole); }).empty());
+  }
+
+  TEST_CASE("checkpoint: of another model, data, seed, schedule, step or fact: one sentence, the flag in it") {
+    const Dataset data = small_set(ModelName::logistic);
+    const Kernel kernel = builtin_kernel({}, data);
+    const Options options = options_for(Mode::serial, 2);
+    const Checkpoint good = checkpoint_after(1, kernel, data, options);
+    const auto complaint = [&](const Kernel& with, const Dataset& on, auto spoil) {
+      Options spoiled = options;
+      spoil(spoiled);
+      return message_of([&] { run(with, on, spoiled, &good); });
+    };
+    CHECK(complaint(kernel, data, [](Options&) {}) == "");
+    CHECK(contains(complaint(builtin_kernel({.model = ModelName::svm}, data), data, [](Options&) {}), "--model logistic"));
+    CHECK(contains(complaint(kernel, data, [](Options& o) { o.seed = 2; }), "--seed 1"));
+    CHECK(contains(complaint(kernel, data, [](Options& o) { o.step = 0.125; }), "--step"));
+    CHECK(contains(complaint(kernel, data, [](Options& o) { o.schedule = ScheduleName::constant; }), "--schedule exponential"));
+    CHECK(contains(complaint(kernel, data, [](Options& o) { o.decay = 0.5; }), "--decay 0.85"));
+    const Dataset other = Dataset::train(load("synthetic:zipf,features=4000,nonzeros=20,examples=900,seed=4"), 1);
+    CHECK(contains(complaint(builtin_kernel({}, other), other, [](Options&) {}), "--data"));
+    CHECK(contains(message_of([&] { check_checkpoint(good, kernel, data, {{"rule", "other"}}); }), "--rule sgd"));
+  }
+
+  TEST_CASE("checkpoint file: cut short anywhere, altered anywhere, another version, something else: refused") {
+    const Dataset data = examples_of({{0, 1}, {1, 2}, {0, 2}}, {1, -1, 1});
+    const Kernel kernel = builtin_kernel({}, data);
+    const TempFile file("", ".checkpoint"), bad("", ".bad");
+    Options options = options_for(Mode::serial, 1);
+    options.checkpoint = file.path();
+    run(kernel, data, options);
+    const std::string whole = content_of(file.path());
+    const auto says = [&](const std::string& content) {
+      std::ofstream(bad.path(), std::ios::binary) << content;
+      return message_of([&] { load_checkpoint(bad.path()); });
+    };
+    CHECK(says(whole) == "");
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      if (!contains(says(whole.substr(0, size)), bad.path())) FAIL("cut to " << size);
+    for (std::size_t byte = 0; byte < whole.size(); ++byte) {
+      std::string altered = whole;
+      altered[byte] = static_cast<char>(altered[byte] ^ 4);
+      if (!contains(says(altered), bad.path())) FAIL("byte " << byte);
+    }
+    CHECK(contains(says(whole + '\0'), "cut short or altered"));
+    CHECK(contains(says(whole.substr(0, whole.size() / 2)), "cut short or altered"));
+    CHECK(contains(says("1 3:0.5\n"), "not a Sounder checkpoint"));
+    CHECK(contains(message_of([] { load_checkpoint("/nowhere/there"); }), "/nowhere/there"));
+    FieldWriter later;
+    later.number(2);
+    write_fields({.magic = "SOUNDERC", .noun = "checkpoint", .flag = "--checkpoint"}, later, bad.path());
+    CHECK(contains(message_of([&] { load_checkpoint(bad.path()); }), "version 2"));
+    const TempFile model("", ".model");
+    save(to_saved(kernel, run(kernel, data, options_for(Mode::serial, 1)).parameters, data), model.path());
+    CHECK(contains(message_of([&] { load_checkpoint(model.path()); }), "not a Sounder checkpoint"));
+  }
+
+  TEST_CASE("checkpoint: a run interrupted within an epoch leaves the state before it, and goes on to the same bits") {
+    const Dataset data = small_set(ModelName::logistic);
+    const Kernel kernel = builtin_kernel({}, data);
+    const Result straight = run(kernel, data, options_for(Mode::serial, 6));
+    const TempFile file("", ".checkpoint");
+    std::atomic<bool> stop{false};
+    Noting noting;
+    noting.stop = &stop;
+    noting.stop_in = 3;
+    Options options = options_for(Mode::serial, 6);
+    options.checkpoint = file.path();
+    options.every = 0;
+    options.stop = &stop;
+    const Result interrupted = run(kernel, data, options, nullptr, &noting);
+    CHECK(interrupted.stopped == Stopped::interrupted);
+    CHECK(interrupted.checkpoint_epochs == 3);
+    const Checkpoint checkpoint = load_checkpoint(file.path());
+    CHECK(checkpoint.curve.size() == 4);
+    CHECK(run(kernel, data, options_for(Mode::serial, 6), &checkpoint).digest == straight.digest);
+  }
+
+  TEST_CASE("checkpoint: keeps the steps that a run has backed off to") {
+    const Dataset data = small_set(ModelName::mf);
+    const Kernel kernel = builtin_kernel({.model = ModelName::mf}, data);
+    Options options = options_for(Mode::serial, 8);
+    options.step = 1024 * kernel.default_step;
+    options.backoff = true;
+    const Result straight = run(kernel, data, options);
+    REQUIRE(straight.stopped == Stopped::epochs);
+    const Checkpoint checkpoint = checkpoint_after(6, kernel, data, options);
+    CHECK(checkpoint.backoffs.size() == straight.backoffs.size());
+    const Result resumed = run(kernel, data, options, &checkpoint);
+    CHECK(resumed.digest == straight.digest);
+    CHECK(resumed.curve.back().step == straight.curve.back().step);
+    CHECK(resumed.curve.back().examples == straight.curve.back().examples);
+  }
+
+  TEST_CASE("checkpoint: a full disk ends no training, is said once, and leaves the old one") {
+    const Dataset data = small_set(ModelName::logistic);
+    const Kernel kernel = builtin_kernel({}, data);
+    const TempFile file("", ".checkpoint");
+    Options options = options_for(Mode::serial, 2);
+    options.checkpoint = file.path();
+    run(kernel, data, options);
+    const std::string before = content_of(file.path());
+    const Checkpoint checkpoint = load_checkpoint(file.path());
+    options.epochs = 6;
+    Noting noting;
+    const Result result = [&] {
+      const FullDisk full(before.size() / 2);
+      return run(kernel, data, options, &checkpoint, &noting);
+    }();
+    CHECK(result.stopped == Stopped::epochs);
+    CHECK(result.digest == run(kernel, data, options_for(Mode::serial, 6)).digest);
+    CHECK(contains(result.checkpoint_error, file.path()));
+    CHECK(result.checkpoint_epochs == -1);
+    CHECK(noting.lost.size() == 1);
+    CHECK(content_of(file.path()) == before);
+    CHECK(load_checkpoint(file.path()).epochs == 2);
+    std::size_t left = 0;  // no half of a file beside it
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(file.path()).parent_path()))
+      left += contains(entry.path().string(), file.path());
+    CHECK(left == 1);
+    const Result later = run(kernel, data, options, &checkpoint);
+    CHECK(later.checkpoint_error.empty());
+    CHECK(load_checkpoint(file.path()).epochs == 6);
+  }
+}
