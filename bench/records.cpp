@@ -72,6 +72,8 @@ Json options_of(const Settings& s) {
           {"target_loss", number(o.target_loss)},
           {"simulate_workers", or_null(s.simulate_workers)},
           {"tau", or_null(s.tau)},
+          {"record", s.record.empty() ? Json(nullptr) : Json(s.record)},
+          {"replay", s.replay.empty() ? Json(nullptr) : Json(s.replay)},
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
 }
 
@@ -128,7 +130,7 @@ const std::vector<std::string>& csv_columns() {
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
       "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.simulate_workers",
-      "options.tau", "options.load"};
+      "options.tau", "options.record", "options.replay", "options.load"};
   return columns;
 }
 

@@ -11,11 +11,13 @@
 
 #include <sounder/error.hpp>
 #include <sounder/shm/backend.hpp>
+#include <sounder/shm/record.hpp>
 #include <sounder/shm/topology.hpp>
 #include <sounder/train/evaluate.hpp>
 
 #include "predictions.hpp"
 #include "records.hpp"
+#include "replays.hpp"
 #include "terminal.hpp"
 
 namespace sounder::bench {
@@ -97,6 +99,10 @@ class Session {
       : settings_(settings), out_(settings.json == "-" ? stderr : stdout), loaded_(load_all(settings)),
         kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
+    if (!settings.replay.empty()) {
+      recording_ = load_recording(settings.replay);
+      check_facts_of_run(recording_, settings, *loaded_.train);
+    }
     if (!settings.json.empty()) files_.emplace_back(settings.json);
     if (!settings.curve.empty()) files_.emplace_back(settings.curve);
   }
@@ -149,6 +155,7 @@ class Session {
   /// What the table calls the workers of a run that has other ones than threads.
   std::string label_of(const PlannedRun& planned) const {
     if (settings_.simulate_workers && planned.mode != Mode::serial) return fmt::format("sim P={}", *settings_.simulate_workers);
+    if (!settings_.replay.empty()) return fmt::format("replay x{}", recording_.rounds.empty() ? 0 : recording_.rounds[0].ranges.size());
     return {};
   }
 
@@ -178,19 +185,29 @@ class Session {
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
     for (RecordFile& file : files_) file.write(summary_record(settings_, facts, result));
+    if (!settings_.replay.empty()) check_replayed(recording_, settings_, result);
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only
     return result;
   }
 
-  std::unique_ptr<Backend> backend_of(const Options& options, Simulator*& simulator) const {
+  std::unique_ptr<Backend> backend_of(const Options& options, Simulator*& simulator) {
+    if (!settings_.record.empty()) return shm::make_recorder(options, recording_);
+    if (!settings_.replay.empty()) return make_replay(recording_);
     if (!settings_.simulate_workers || options.mode == Mode::serial) return shm::make_backend(options);
     auto backend = make_simulator(simulation_of(settings_));
     simulator = backend.get();
     return backend;
   }
 
-  void write_outputs(const Result& result, Team& team) const {
+  void write_outputs(const Result& result, Team& team) {
+    if (!settings_.record.empty() && result.stopped == Stopped::interrupted) {
+      fmt::print(stderr, "bench_shm: --record {} was not written: the run was interrupted\n", settings_.record);
+    } else if (!settings_.record.empty()) {
+      recording_.facts = facts_of_run(settings_, *loaded_.train);
+      recording_.digest = result.digest;
+      save(recording_, settings_.record);
+    }
     if (!settings_.save.empty() && result.stopped == Stopped::diverged)
       fmt::print(stderr, "bench_shm: --save {} was not written: the run diverged\n", settings_.save);
     else if (!settings_.save.empty()) {
@@ -209,6 +226,7 @@ class Session {
   std::FILE* out_;
   Loaded loaded_;
   Kernel kernel_;
+  Recording recording_;  ///< of --record or --replay
   std::deque<RecordFile> files_;
 };
 

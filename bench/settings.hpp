@@ -24,6 +24,7 @@ struct Settings {
   std::string curve, json, predict, save, start;
   std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
   std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
+  std::string record, replay;           ///< files of an interleaving
   bool quiet = false;
 };
 

@@ -14,6 +14,7 @@
 #include <sounder/params/access/atomic.hpp>
 #include <sounder/params/access/frozen.hpp>
 #include <sounder/params/access/gather.hpp>
+#include <sounder/params/access/recorded.hpp>
 #include <sounder/params/access/relaxed.hpp>
 #include <sounder/params/parameters.hpp>
 #include <sounder/params/row_locks.hpp>
@@ -27,6 +28,7 @@ struct StepContext {
   float rate = 0;
   float l1 = 0;                     ///< weight of |w| in the sum of the losses so far (see rule/ftrl.hpp)
   RowLocks::Held* held = nullptr;   ///< if given, every step runs under the locks of all its rows
+  Turnstile* turnstile = nullptr;   ///< of the worker; needed by access recorded
 };
 
 /// Steps on examples [begin, end). Template per coordinate, function pointer per piece.
@@ -105,6 +107,7 @@ template <class M, class Access>
   RowLocks::Held* const held = context.held;
   Access access{};
   access.rule = rule_with<decltype(access.rule)>(context.rate, context.l1);
+  if constexpr (requires { access.turnstile; }) access.turnstile = context.turnstile;
   View<Access> view(access, context.cells);
 
   for (std::size_t i = begin; i < end;) {
@@ -172,6 +175,7 @@ template <class M, class Rule>
 std::array<StepFunction, kAccessKinds.size()> step_functions() {
   std::array<StepFunction, kAccessKinds.size()> step{};
   step[static_cast<std::size_t>(AccessKind::relaxed)] = steps<M, Relaxed<Rule>>;
+  if constexpr (std::is_same_v<Rule, Sgd>) step[static_cast<std::size_t>(AccessKind::recorded)] = steps<M, Recorded>;
   if constexpr (std::is_same_v<Rule, Sgd> || std::is_same_v<Rule, AdaGrad>)
     step[static_cast<std::size_t>(AccessKind::atomic)] = steps<M, Atomic<Rule>>;
   if constexpr (requires(const M& model, const Example& x) { model.touches(x, [](int, std::uint32_t) {}); })
