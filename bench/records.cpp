@@ -80,6 +80,8 @@ Json options_of(const Settings& s) {
           {"target_loss", number(o.target_loss)},
           {"simulate_workers", or_null(s.simulate_workers)},
           {"tau", or_null(s.tau)},
+          {"record", s.record.empty() ? Json(nullptr) : Json(s.record)},
+          {"replay", s.replay.empty() ? Json(nullptr) : Json(s.replay)},
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)},
           {"checkpoint", o.checkpoint.empty() ? Json(nullptr) : Json(o.checkpoint)},
           {"every", o.checkpoint.empty() ? Json(nullptr) : Json(o.every)},
@@ -180,7 +182,8 @@ const std::vector<std::string>& csv_columns() {
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule",
       "options.decay", "options.phase", "options.backoff", "options.l2", "options.l1",
       "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush",
-      "options.target_loss", "options.simulate_workers", "options.tau", "options.load", "options.auto", "options.checkpoint", "options.every", "options.resume"};
+      "options.target_loss", "options.simulate_workers", "options.tau", "options.record", "options.replay",
+      "options.load", "options.auto", "options.checkpoint", "options.every", "options.resume"};
   return columns;
 }
 

@@ -13,6 +13,7 @@
 #include <sounder/error.hpp>
 #include <sounder/shm/advice.hpp>
 #include <sounder/shm/backend.hpp>
+#include <sounder/shm/record.hpp>
 #include <sounder/shm/topology.hpp>
 #include <sounder/train/evaluate.hpp>
 #include <sounder/train/step_race.hpp>
@@ -20,6 +21,7 @@
 #include "inspect.hpp"
 #include "predictions.hpp"
 #include "records.hpp"
+#include "replays.hpp"
 #include "terminal.hpp"
 
 namespace sounder::bench {
@@ -123,6 +125,10 @@ class Session {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
     if (settings_.race) choose_step();
     check_resume(problem(), settings_.options);
+    if (!settings.replay.empty()) {
+      recording_ = load_recording(settings.replay);
+      check_facts_of_run(recording_, settings, *loaded_.train);
+    }
     if (!settings.json.empty()) files_.emplace_back(settings.json);
     if (!settings.curve.empty()) files_.emplace_back(settings.curve);
   }
@@ -226,6 +232,7 @@ class Session {
   /// What the table calls the workers of a run that has other ones than threads.
   std::string workers_of(const PlannedRun& planned) const {
     if (settings_.simulate_workers && planned.mode != Mode::serial) return fmt::format("sim P={}", *settings_.simulate_workers);
+    if (!settings_.replay.empty()) return fmt::format("replay x{}", recording_.rounds.empty() ? 0 : recording_.rounds[0].ranges.size());
     return {};
   }
 
@@ -252,22 +259,32 @@ class Session {
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
     compare(result, facts, before);
     for (RecordFile& file : files_) file.write(summary_record(facts, result));
+    if (!settings_.replay.empty()) check_replayed(recording_, settings_, result);
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only
     return result;
   }
 
-  std::unique_ptr<Backend> backend_of(const Options& options, Simulator*& simulator) const {
+  std::unique_ptr<Backend> backend_of(const Options& options, Simulator*& simulator) {
+    if (!settings_.record.empty()) return shm::make_recorder(options, recording_);
+    if (!settings_.replay.empty()) return make_replay(recording_);
     if (!settings_.simulate_workers || options.mode == Mode::serial) return shm::make_backend(options);
     auto backend = make_simulator(simulation_of(settings_));
     simulator = backend.get();
     return backend;
   }
 
-  void write_outputs(const Result& result, Team& team) const {
+  void write_outputs(const Result& result, Team& team) {
     if (result.checkpoint_epochs >= 0 && result.checkpoint_error.empty() && result.stopped == Stopped::interrupted)
       fmt::print(stderr, "bench_shm: interrupted after epoch {}: give the same flags and --resume {} to go on\n",
                  result.checkpoint_epochs, settings_.options.checkpoint);
+    if (!settings_.record.empty() && result.stopped == Stopped::interrupted) {
+      fmt::print(stderr, "bench_shm: --record {} was not written: the run was interrupted\n", settings_.record);
+    } else if (!settings_.record.empty()) {
+      recording_.facts = facts_of_run(settings_, *loaded_.train);
+      recording_.digest = result.digest;
+      save(recording_, settings_.record);
+    }
     if (!settings_.save.empty() && result.stopped == Stopped::diverged)
       fmt::print(stderr, "bench_shm: --save {} was not written: the run diverged\n", settings_.save);
     else if (!settings_.save.empty()) {
@@ -287,6 +304,7 @@ class Session {
   std::FILE* out_;
   Loaded loaded_;
   Kernel kernel_;
+  Recording recording_;  ///< of --record or --replay
   std::deque<RecordFile> files_;
 };
 

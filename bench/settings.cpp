@@ -158,6 +158,8 @@ void declare(CLI::App& app, Settings& s) {
   line.number<int>("--simulate-workers", s.simulate_workers, "mode hogwild on one thread, as N virtual workers that read stale weights");
   line.text("--tau", help_of("of --simulate-workers: the law of the staleness, in updates (default: of workers of equal speed)", kTaus),
             "LAW", [&](const std::string& value) { s.tau = value; });
+  line.path("--record", s.record, "mode hogwild, rule sgd: write down in which order the workers of a small run touch the cells");
+  line.path("--replay", s.replay, "repeat a run that --record wrote, bit for bit, on one thread");
   app.add_flag("--inspect", s.inspect, "report what the data say about contention, and which mode to use, instead of training");
   app.add_flag("--quiet", s.quiet, "no live line and no table");
   app.add_flag_callback("--version", [] { throw CLI::CallForVersion(version_text(), 0); }, "what was compiled in");
@@ -171,7 +173,7 @@ void check_writable(const char* flag, const std::string& path) {
   if (std::filesystem::is_directory(target, ignored)) throw Error(fmt::format("{} {} is a directory: give a file", flag, path));
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
   const bool exists = std::filesystem::exists(target, ignored);
-  const bool whole = std::string_view(flag) == "--save" || std::string_view(flag) == "--checkpoint";
+  const bool whole = std::string_view(flag) == "--save" || std::string_view(flag) == "--checkpoint" || std::string_view(flag) == "--record";
   const bool renamed = whole && (!exists || std::filesystem::is_regular_file(target, ignored));
   if (!std::filesystem::is_directory(folder, ignored))
     throw Error(fmt::format("{} {} cannot be written: there is no directory {}", flag, path, folder.string()));
@@ -182,8 +184,10 @@ void check_writable(const char* flag, const std::string& path) {
 /// Two flags that name one file: one would destroy what the other reads or writes. Devices may be shared.
 void check_distinct(const Settings& s) {
   const std::pair<const char*, const std::string&> outputs[] = {
-      {"--curve", s.curve}, {"--json", s.json}, {"--predict", s.predict}, {"--save", s.save}, {"--checkpoint", s.options.checkpoint}};
-  const std::pair<const char*, const std::string&> inputs[] = {{"--data", s.data}, {"--test", s.test}, {"--resume", s.resume}};
+      {"--curve", s.curve}, {"--json", s.json}, {"--predict", s.predict}, {"--save", s.save}, {"--checkpoint", s.options.checkpoint},
+      {"--record", s.record}};
+  const std::pair<const char*, const std::string&> inputs[] = {{"--data", s.data}, {"--test", s.test}, {"--resume", s.resume},
+      {"--replay", s.replay}};
   const auto same = [](const std::string& a, const std::string& b) {
     std::error_code error;
     if (a.empty() || b.empty() || (std::filesystem::exists(a, error) && !std::filesystem::is_regular_file(a, error))) return false;
@@ -220,9 +224,19 @@ void check(const Settings& s) {
   if (format_of(s.model.model) == Format::ratings &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))
     throw Error(fmt::format("--transform and --normalize do not apply to --model {}: leave them out", name_of(kModels, s.model.model)));
+  if (!s.record.empty() || !s.replay.empty()) {
+    const char* const flag = s.replay.empty() ? "--record" : "--replay";
+    if (s.options.rule != RuleName::sgd)
+      throw Error(fmt::format("{} needs --rule sgd, not {}", flag, name_of(kRules, s.options.rule)));
+    if (s.modes != std::vector<std::optional<Mode>>{Mode::hogwild})
+      throw Error(fmt::format("{} is of one run in mode hogwild: give --mode hogwild", flag));
+    if (s.simulate_workers || !(s.record.empty() || s.replay.empty()))
+      throw Error(fmt::format("{} cannot be given with {}: leave one of them out", flag, s.simulate_workers ? "--simulate-workers" : "--record"));
+    if (!s.replay.empty()) check_one_thread(s, "--replay");
+  }
   if (!s.resume.empty() && !s.start.empty()) throw Error("--resume goes on from the weights of the checkpoint: leave --load out");
   if (s.options.every != Options{}.every && s.options.checkpoint.empty()) throw Error("--every needs --checkpoint FILE: give both or neither");
-  if (s.predict == "-" || s.save == "-" || s.options.checkpoint == "-" || s.curve == "-") throw Error("only --json can be - (stdout): give a file");
+  if (s.predict == "-" || s.save == "-" || s.options.checkpoint == "-" || s.curve == "-" || s.record == "-") throw Error("only --json can be - (stdout): give a file");
   if (!s.curve.empty() && !s.curve.ends_with(".jsonl") && !s.curve.ends_with(".csv"))
     throw Error(fmt::format("--curve {} has an unknown ending: give a name that ends in .jsonl or .csv", s.curve));
   if (s.json.ends_with(".csv")) throw Error(fmt::format("--json {} would hold JSON lines: use --curve for CSV", s.json));
@@ -233,6 +247,7 @@ void check(const Settings& s) {
   check_writable("--predict", s.predict);
   check_writable("--save", s.save);
   check_writable("--checkpoint", s.options.checkpoint);
+  check_writable("--record", s.record);
 }
 
 }  // namespace
@@ -266,8 +281,9 @@ std::vector<PlannedRun> plan_of(const Settings& settings) {
       plan.push_back({Mode::serial, 1});
     else
       for (const int threads : counts) {
-        plan.push_back({*mode, settings.simulate_workers ? 1 : threads});
-        if (settings.simulate_workers) break;
+        const bool alone = settings.simulate_workers || !settings.replay.empty();
+        plan.push_back({*mode, alone ? 1 : threads});
+        if (alone) break;
       }
   }
   const char* const single = !settings.save.empty()                 ? "--save"
@@ -276,6 +292,8 @@ std::vector<PlannedRun> plan_of(const Settings& settings) {
                                                                     : nullptr;
   if (plan.size() > 1 && single)
     throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode and one --threads", single, plan.size()));
+  if (plan.size() > 1 && !settings.record.empty())
+    throw Error(fmt::format("--record takes the order of one run, but {} are asked for: give one number of --threads", plan.size()));
   return plan;
 }
 

@@ -24,6 +24,7 @@ struct Settings {
   std::string curve, json, predict, save, start, resume;
   std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
   std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
+  std::string record, replay;           ///< files of an interleaving
   bool race = false;  ///< --step auto
   bool inspect = false;  ///< report on the data instead of training
   bool quiet = false;

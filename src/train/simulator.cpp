@@ -16,8 +16,8 @@ void Simulation::validate() const {
   if (workers < 1 || workers > kMost)
     throw Error(fmt::format("--simulate-workers {} cannot be used: give 1 to {}", workers, kMost));
   if (tau && tau->mean() > workers - 1)
-    throw Error(fmt::format("--simulate-workers {} are too few for a --tau of {:g} on average: give {:.0f} or more", workers, tau->mean(),
-                            std::ceil(tau->mean()) + 1));
+    throw Error(fmt::format("--simulate-workers {} are too few for a --tau of {:g} on average: give {:.0f} or more",
+                            workers, tau->mean(), std::ceil(tau->mean()) + 1));
 }
 
 namespace {
@@ -63,10 +63,12 @@ class DelayedUpdates final : public Simulator {
  private:
   /// Fills reads_ with a list of updates for each moment: those that read then.
   void draw(std::size_t count) {
-    if (count >= kNone) throw Error(fmt::format("{} examples are too many to simulate in one round: use a smaller set", count));
+    if (count >= kNone)
+      throw Error(fmt::format("{} examples are too many to simulate in one round: use a smaller set", count));
     first_.assign(count, kNone);
     next_.assign(count, kNone);
-    std::vector<std::size_t> idle(simulation_.tau ? 0 : static_cast<std::size_t>(simulation_.workers), 0);  // since when
+    std::vector<std::size_t> idle(simulation_.tau ? 0 : static_cast<std::size_t>(simulation_.workers),
+                                  0);  // since when
     std::vector<std::uint32_t> read_at(count);
     for (std::size_t t = 0; t < count; ++t) {
       Random random(simulation_.seed, kDelays + updates_ + t);
@@ -150,11 +152,11 @@ class DelayedUpdates final : public Simulator {
   Examples examples_{};
   Cells cells_;
   std::optional<Gradient> gradient_;
-  std::uint64_t updates_ = 0;                 ///< of all rounds before
-  std::vector<std::uint32_t> examples_of_;    ///< by update
-  std::vector<std::uint32_t> first_, next_;   ///< first_[s], next_[first_[s]], ...: the updates that read at moment s
+  std::uint64_t updates_ = 0;                ///< of all rounds before
+  std::vector<std::uint32_t> examples_of_;   ///< by update
+  std::vector<std::uint32_t> first_, next_;  ///< first_[s], next_[first_[s]], ...: the updates that read at moment s
   std::vector<PendingGradient> pending_;
-  std::vector<std::uint32_t> free_;           ///< slots of pending_
+  std::vector<std::uint32_t> free_;  ///< slots of pending_
   std::vector<std::uint64_t> staleness_;
 };
 

@@ -27,7 +27,8 @@ template <class Number>
 std::optional<Number> number_of(std::string_view text) {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0 && value <= static_cast<Number>(kMost))) return {};
+  if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0 && value <= static_cast<Number>(kMost)))
+    return {};
   return value;
 }
 
@@ -53,7 +54,8 @@ Counts counts_of(const nlohmann::json& record, const std::string& path) {
 Counts read_counts(const std::string& path) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
-    throw Error(fmt::format("cannot open the histogram {}: {}", path, file ? "it is a directory" : std::strerror(errno)));
+    throw Error(
+        fmt::format("cannot open the histogram {}: {}", path, file ? "it is a directory" : std::strerror(errno)));
   Counts counts;
   std::size_t number = 0;
   for (std::string line; std::getline(file, line);) {
@@ -70,7 +72,8 @@ Counts read_counts(const std::string& path) {
     if (!(words >> first)) continue;
     words >> second;
     const auto tau = number_of<std::uint64_t>(first), count = number_of<std::uint64_t>(second);
-    if (!tau || !count || words >> more) throw Error(fmt::format("{}:{}: not \"tau count\", two whole numbers from 0 to {}", path, number, kMost));
+    if (!tau || !count || words >> more)
+      throw Error(fmt::format("{}:{}: not \"tau count\", two whole numbers from 0 to {}", path, number, kMost));
     counts.emplace_back(*tau, *count);
   }
   return counts;
@@ -122,17 +125,21 @@ StalenessLaw StalenessLaw::parse(const std::string& text) {
     case TauName::geometric:
       if (const auto mean = number_of<double>(argument)) return geometric(*mean);
       refuse(text, "geometric:MEAN, a number of updates");
-    case TauName::histogram: break;
+    case TauName::histogram:
+      break;
   }
   const Counts counts = read_counts(argument);
-  if (counts.empty()) throw Error(fmt::format("{} holds no histogram of staleness: give lines of \"tau count\", or the records of a run that has one", argument));
+  if (counts.empty())
+    throw Error(fmt::format(
+        "{} holds no histogram of staleness: give lines of \"tau count\", or the records of a run that has one",
+        argument));
   return histogram(counts);
 }
 
 std::uint64_t StalenessLaw::draw(Random& random) const {
   if (name_ == TauName::geometric)  // the inverse of its distribution function
-    return static_cast<std::uint64_t>(
-        std::min(static_cast<double>(kMost), std::floor(std::log(1 - random.uniform()) / std::log(mean_ / (1 + mean_)))));
+    return static_cast<std::uint64_t>(std::min(
+        static_cast<double>(kMost), std::floor(std::log(1 - random.uniform()) / std::log(mean_ / (1 + mean_)))));
   if (name_ == TauName::histogram) {
     const std::uint64_t at = random.below(sums_.back().second);
     return std::ranges::upper_bound(sums_, at, {}, [](const auto& pair) { return pair.second; })->first;

@@ -71,7 +71,9 @@ TEST_SUITE("train") {
   }
 
   TEST_CASE("simulator: delayed descent is stable up to rate 2 sin(pi / (4 delay + 2)), and not beyond") {
-    const auto bound = [](std::size_t delay) { return 2 * std::sin(std::numbers::pi / (4 * static_cast<double>(delay) + 2)); };
+    const auto bound = [](std::size_t delay) {
+      return 2 * std::sin(std::numbers::pi / (4 * static_cast<double>(delay) + 2));
+    };
     for (const std::size_t delay : {0u, 1u, 3u, 10u, 30u}) {
       CAPTURE(delay);
       const auto after = [&](double part, std::size_t tau) {
@@ -105,8 +107,11 @@ TEST_SUITE("train") {
   TEST_CASE("simulator: whatever the law, no update is lost and none is applied twice") {
     const Dataset data = hot_examples(scaled(3000, 1000));
     for (const auto& whole : {make_kernel(HotSum<true>{}, data, "sum"), make_kernel(HotSum<false>{}, data, "sum")})
-      for (const auto& law : {StalenessLaw::fixed(1), StalenessLaw::fixed(100'000), StalenessLaw::uniform(0, 3), StalenessLaw::geometric(40)})
-        CHECK(wrong_sums(simulate(whole, data, counting_options(Mode::hogwild, 1), {.workers = 1'000'000, .tau = law}).parameters, data) == 0);
+      for (const auto& law : {StalenessLaw::fixed(1), StalenessLaw::fixed(100'000), StalenessLaw::uniform(0, 3),
+                              StalenessLaw::geometric(40)})
+        CHECK(wrong_sums(simulate(whole, data, counting_options(Mode::hogwild, 1), {.workers = 1'000'000, .tau = law})
+                             .parameters,
+                         data) == 0);
   }
 
   TEST_CASE("simulator: workers of equal speed are late by a geometric law with mean workers - 1") {

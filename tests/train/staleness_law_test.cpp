@@ -75,17 +75,20 @@ TEST_SUITE("train") {
 {"staleness":{"unit":"updates","histogram":[[1,3],[9,1]]}})");
     CHECK(StalenessLaw::parse("histogram:" + records.path()).mean() == 3);
 
-    for (const char* bad : {"", "fixed", "fixed:", "fixed:x", "fixed:-1", "fixed:1.5", "fixed:99999999999", "uniform:3", "uniform:5..3",
-                            "uniform:..", "geometric:-1", "geometric:nan", "poisson:3", "histogram:", "histogram:/nowhere"}) {
+    for (const char* bad :
+         {"", "fixed", "fixed:", "fixed:x", "fixed:-1", "fixed:1.5", "fixed:99999999999", "uniform:3", "uniform:5..3",
+          "uniform:..", "geometric:-1", "geometric:nan", "poisson:3", "histogram:", "histogram:/nowhere"}) {
       CAPTURE(bad);
       CHECK_THROWS_AS(StalenessLaw::parse(bad), Error);
     }
-    for (const char* content : {"", "1\n", "1 2 3\n", "x 1\n", "1 -1\n", "1 0\n", "{\"a\":\n", "{}\n", "{\"staleness\":{\"histogram\":[[1]]}}\n",
-                                "{\"staleness\":{\"histogram\":7}}\n", "{\"staleness\":{\"histogram\":[[0,-3]]}}\n"}) {
+    for (const char* content : {"", "1\n", "1 2 3\n", "x 1\n", "1 -1\n", "1 0\n", "{\"a\":\n", "{}\n",
+                                "{\"staleness\":{\"histogram\":[[1]]}}\n", "{\"staleness\":{\"histogram\":7}}\n",
+                                "{\"staleness\":{\"histogram\":[[0,-3]]}}\n"}) {
       CAPTURE(content);
       CHECK_THROWS_AS(StalenessLaw::parse("histogram:" + TempFile(content).path()), Error);
     }
     const TempFile bad("1 3\n2 y\n");
-    CHECK(test::contains(test::message_of([&] { StalenessLaw::parse("histogram:" + bad.path()); }), bad.path() + ":2: "));
+    CHECK(
+        test::contains(test::message_of([&] { StalenessLaw::parse("histogram:" + bad.path()); }), bad.path() + ":2: "));
   }
 }

@@ -15,6 +15,7 @@
 #include <sounder/params/access/atomic.hpp>
 #include <sounder/params/access/frozen.hpp>
 #include <sounder/params/access/gather.hpp>
+#include <sounder/params/access/recorded.hpp>
 #include <sounder/params/access/relaxed.hpp>
 #include <sounder/params/parameters.hpp>
 #include <sounder/params/row_locks.hpp>
@@ -30,6 +31,7 @@ struct StepContext {
   float rate = 0;
   float l1 = 0;                     ///< weight of |w| in the sum of the losses so far (see rule/ftrl.hpp)
   RowLocks::Held* held = nullptr;   ///< if given, every step runs under the locks of all its rows
+  Turnstile* turnstile = nullptr;   ///< of the worker; needed by access recorded
   Probe* probe = nullptr;           ///< what measures the steps of this worker (train/probe.hpp); null: nothing does
   bool watched = false;             ///< set by the probe: it wants to know of each example
 };
@@ -149,6 +151,7 @@ template <class M, class Access>
   const bool apart = held || context.watched;
   Access access{};
   access.rule = rule_with<decltype(access.rule)>(context.rate, context.l1);
+  if constexpr (requires { access.turnstile; }) access.turnstile = context.turnstile;
   ViewOf<M, Access> view(access, context.cells);
 
   for (std::size_t i = begin; i < end;) {
@@ -222,6 +225,7 @@ template <class M, class Rule>
 std::array<StepFunction, kAccessKinds.size()> step_functions() {
   std::array<StepFunction, kAccessKinds.size()> step{};
   step[static_cast<std::size_t>(AccessKind::relaxed)] = steps<M, Relaxed<Rule>>;
+  if constexpr (std::is_same_v<Rule, Sgd>) step[static_cast<std::size_t>(AccessKind::recorded)] = steps<M, Recorded>;
   if constexpr (std::is_same_v<Rule, Sgd> || std::is_same_v<Rule, AdaGrad>)
     step[static_cast<std::size_t>(AccessKind::atomic)] = steps<M, Atomic<Rule>>;
   if constexpr (requires(const M& model, const Example& x) { model.touches(x, [](int, std::uint32_t) {}); })

@@ -27,11 +27,12 @@ inline constexpr std::array<Named<Mode>, 5> kModes{{
 }};
 
 /// How a cell of the parameters is touched.
-enum class AccessKind { relaxed, atomic, gather };
-inline constexpr std::array<Named<AccessKind>, 3> kAccessKinds{{
+enum class AccessKind { relaxed, atomic, gather, recorded };
+inline constexpr std::array<Named<AccessKind>, 4> kAccessKinds{{
     {AccessKind::relaxed, "relaxed", "relaxed load, relaxed store"},
     {AccessKind::atomic, "atomic", "relaxed load, atomic add"},
     {AccessKind::gather, "gather", "the gradient is added up in a buffer of the worker's own"},
+    {AccessKind::recorded, "recorded", "relaxed load, relaxed store, one at a time and in a known order"},
 }};
 
 enum class ModelName { logistic, svm, squared, softmax, mlp, fm, mf };

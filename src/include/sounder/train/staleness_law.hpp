@@ -33,8 +33,8 @@ class StalenessLaw {
 
  private:
   TauName name_ = TauName::uniform;
-  std::uint64_t low_ = 0, high_ = 0;  ///< uniform
-  double mean_ = 0;                   ///< geometric
+  std::uint64_t low_ = 0, high_ = 0;                             ///< uniform
+  double mean_ = 0;                                              ///< geometric
   std::vector<std::pair<std::uint64_t, std::uint64_t>> sums_{};  ///< histogram: tau, and the counts up to it
 };
 

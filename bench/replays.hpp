@@ -1,0 +1,21 @@
+// --record and --replay: what a recording says of its run, and whether a replay is of the same one.
+#pragma once
+
+#include <sounder/data/dataset.hpp>
+#include <sounder/train/fit.hpp>
+#include <sounder/train/recording.hpp>
+
+#include "settings.hpp"
+
+namespace sounder::bench {
+
+/// Everything that the bits of a run depend on, by flag.
+std::map<std::string, std::string> facts_of_run(const Settings& settings, const Dataset& train);
+
+/// Throws Error naming the first flag that the recording was not made with.
+void check_facts_of_run(const Recording& recording, const Settings& settings, const Dataset& train);
+
+/// Throws Error unless a replay ended at the bits of the recording.
+void check_replayed(const Recording& recording, const Settings& settings, const Result& result);
+
+}  // namespace sounder::bench
