@@ -18,6 +18,7 @@ Format format_of(ModelName model) {
     case ModelName::squared: return Format::regression;
     case ModelName::softmax:
     case ModelName::mlp: return Format::multiclass;
+    case ModelName::cut: return Format::cut;
     case ModelName::mf: return Format::ratings;
   }
   return Format::classification;
@@ -50,6 +51,7 @@ Kernel builtin_kernel(const ModelOptions& options, const Dataset& data) {
     case ModelName::softmax: return families::softmax(data, l2);
     case ModelName::mlp: return families::mlp(data, l2, options.hidden, options.tile);
     case ModelName::fm: return families::fm(data, l2, options.factors);
+    case ModelName::cut: return families::cut(data);
     case ModelName::mf: return families::mf(data, l2, options.factors);
   }
   throw Error("unknown model");

@@ -11,6 +11,7 @@ Kernel squared(const Dataset& data, float l2);
 Kernel softmax(const Dataset& data, float l2);
 Kernel mlp(const Dataset& data, float l2, int hidden, bool tile);
 Kernel fm(const Dataset& data, float l2, int factors);
+Kernel cut(const Dataset& data);
 Kernel mf(const Dataset& data, float l2, int factors);
 
 }  // namespace sounder::families

@@ -8,7 +8,7 @@ namespace sounder {
 
 struct ModelOptions {
   ModelName model = ModelName::logistic;
-  double l2 = 0;
+  double l2 = 0;     ///< `cut` has none
   int factors = 32;  ///< floats of a row: of `mf` 3 ... 256, two of them the biases; of `fm` 2 ... 64, one the weight
   int hidden = 64;   ///< units of the hidden layer of `mlp`: 1 ... 128
   bool tile = false; ///< `mlp` steps on 2 to 8 dense examples at once: faster, but a tiny batch (see model/mlp.hpp)

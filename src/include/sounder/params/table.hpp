@@ -22,6 +22,13 @@ struct Table {
   static constexpr int width = W, index = I;
 };
 
+/// A handle of a table whose width, a multiple of 16, is known at run time only: its rows are spans of memory.
+template <int I>
+struct WideTable {
+  static_assert(I < kMaxTables);
+  int width;
+};
+
 /// Floats from one row to the next: the weights, then `states` rows of rule state of the same width.
 constexpr std::size_t stride_of(int width, int states) { return static_cast<std::size_t>(width) * static_cast<std::size_t>(1 + states); }
 
