@@ -221,9 +221,11 @@ void check(const Settings& s) {
     simulation_of(s).validate();
   }
   if (s.data.empty()) throw Error("--data is missing: give a file, builtin:NAME or synthetic:NAME (see --help)");
-  if (format_of(s.model.model) == Format::ratings &&
+  if ((format_of(s.model.model) == Format::ratings || format_of(s.model.model) == Format::cut) &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))
     throw Error(fmt::format("--transform and --normalize do not apply to --model {}: leave them out", name_of(kModels, s.model.model)));
+  if (s.model.model == ModelName::cut && (s.model.l2 != 0 || !s.test.empty()))
+    throw Error(fmt::format("{} does not apply to --model cut: leave it out", s.test.empty() ? "--l2" : "--test"));
   if (!s.record.empty() || !s.replay.empty()) {
     const char* const flag = s.replay.empty() ? "--record" : "--replay";
     if (s.options.rule != RuleName::sgd)

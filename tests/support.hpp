@@ -56,6 +56,7 @@ inline Columns relabelled(Columns columns, ModelName model) {
   for (std::size_t i = 0; i < columns.labels.size(); ++i) {
     float& label = columns.labels[i];
     const bool positive = label > 0;
+    if (format_of(model) == Format::cut) label = 0;
     if (format_of(model) == Format::regression) label = positive ? 1.5f : -0.75f;
     if (format_of(model) == Format::multiclass) label = positive ? (columns.ids.empty() || columns.ids[i] % 2 ? 1.f : 2.f) : 0.f;
   }
@@ -67,6 +68,10 @@ inline Columns small_columns(ModelName model, std::size_t examples, int seed = 1
   const std::string size = ",examples=" + std::to_string(examples) + ",seed=" + std::to_string(seed);
   if (format_of(model) == Format::ratings)
     return load("synthetic:netflix,users=300,items=200,hottest=0.1" + size, {.format = Format::ratings});
+  if (format_of(model) == Format::cut)  // of a width, 9 pixels or more, that makes about as many examples
+    return load("synthetic:grid-cut,height=30,width=" + std::to_string(std::max<std::size_t>(9, examples / 90)) +
+                    ",seed=" + std::to_string(seed),
+                {.format = Format::cut});
   return relabelled(load("synthetic:zipf,features=4000,nonzeros=20" + size), model);
 }
 inline Dataset small_set(ModelName model) { return Dataset::train(small_columns(model, scaled(3000, 1000)), 1); }

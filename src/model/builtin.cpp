@@ -18,6 +18,7 @@ Format format_of(ModelName model) {
     case ModelName::squared: return Format::regression;
     case ModelName::softmax:
     case ModelName::mlp: return Format::multiclass;
+    case ModelName::cut: return Format::cut;
     case ModelName::mf: return Format::ratings;
   }
   return Format::classification;
@@ -38,6 +39,7 @@ Kernel kernel_of(const ModelOptions& options, const Dataset& data, RuleName rule
     case ModelName::softmax: return families::softmax(data, l2, rule);
     case ModelName::mlp: return families::mlp(data, l2, options.hidden, options.tile, rule);
     case ModelName::fm: return families::fm(data, l2, options.factors, rule);
+    case ModelName::cut: return families::cut(data, rule);
     case ModelName::mf: return families::mf(data, l2, options.factors, rule);
   }
   throw Error("unknown model");

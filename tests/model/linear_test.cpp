@@ -31,6 +31,7 @@ TEST_SUITE("model") {
     constexpr double kL2 = 0.03125;
     for (const auto& model : kModels) {
       CAPTURE(std::string(model.name));
+      if (model.value == ModelName::cut) continue;  // has no penalty
       const Dataset data = small_set(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value, .l2 = kL2, .factors = 16}, data);
       const Result result = train(kernel, data, options_for(Mode::serial, 2));
@@ -77,6 +78,7 @@ TEST_SUITE("model") {
       const Kernel kernel = builtin_kernel({.model = model.value}, data);
       switch (format_of(model.value)) {
         case Format::classification: CHECK(kernel.task == Task::binary); break;
+        case Format::cut:
         case Format::multiclass: CHECK(kernel.task == Task::multiclass); break;
         case Format::regression:
         case Format::ratings: CHECK(kernel.task == Task::rating); break;

@@ -54,7 +54,7 @@ double naive_score(ModelName model, const Parameters& w, const Example& x, std::
 }
 
 Expected naive(ModelName model, const Parameters& w, const Example& x) {
-  const double score = model == ModelName::fm ? 0 : naive_score(model, w, x), label = static_cast<double>(x.label);
+  const double score = model == ModelName::fm || model == ModelName::cut ? 0 : naive_score(model, w, x), label = static_cast<double>(x.label);
   switch (model) {
     case ModelName::logistic:
       return {score, std::log1p(std::exp(-label * score))};
@@ -63,6 +63,11 @@ Expected naive(ModelName model, const Parameters& w, const Example& x) {
     case ModelName::squared:
     case ModelName::mf:
       return {score, (score - label) * (score - label) / 2};
+    case ModelName::cut: {
+      const auto at = [&](std::size_t j) { return std::clamp(static_cast<double>(w.row(0, x.ids[j])[0]), 0., 1.); };
+      const double first = at(0), other = x.size == 1 ? label : at(1), force = static_cast<double>(x.values[0]);
+      return {x.size == 1 ? first > 0.5 : (first > 0.5) != (other > 0.5), force * std::abs(first - other)};
+    }
     case ModelName::fm: {  // the definition, pair by pair; width 16: the weight in slot 15
       const auto value = [&](std::uint32_t j) { return x.values ? static_cast<double>(x.values[j]) : 1.; };
       double sum = static_cast<double>(w.row(1, 0)[0]);
@@ -90,6 +95,8 @@ Expected naive(ModelName model, const Parameters& w, const Example& x) {
   return {};
 }
 
+bool data_is_labelled(Format format) { return format != Format::ratings && format != Format::cut; }
+
 std::optional<double> naive_auc(const std::vector<double>& scores, const std::vector<float>& labels) {
   double won = 0, pairs = 0;
   for (std::size_t i = 0; i < scores.size(); ++i)
@@ -110,7 +117,7 @@ TEST_SUITE("train") {
       CAPTURE(std::string(model.name));
       std::deque<Dataset> sets;
       sets.push_back(small_set(model.value));
-      if (format_of(model.value) != Format::ratings) {
+      if (data_is_labelled(format_of(model.value))) {
         sets.push_back(Dataset::train(relabelled(load("synthetic:dense,examples=1500,features=37"), model.value), 1));
       }
       for (const Dataset& data : sets) {

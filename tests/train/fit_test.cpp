@@ -131,6 +131,7 @@ TEST_SUITE("train") {
 
   TEST_CASE("fit: a run that diverges says in which epoch, at which step, and what to try") {
     for (const auto& model : kModels) {
+      if (model.value == ModelName::cut) continue;  // its vertices are kept in a box, whatever the step
       const Dataset data = hopeless(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value}, data);
       for (const auto& mode : kModes) {

@@ -35,14 +35,15 @@ inline constexpr std::array<Named<AccessKind>, 4> kAccessKinds{{
     {AccessKind::recorded, "recorded", "relaxed load, relaxed store, one at a time and in a known order"},
 }};
 
-enum class ModelName { logistic, svm, squared, softmax, mlp, fm, mf };
-inline constexpr std::array<Named<ModelName>, 7> kModels{{
+enum class ModelName { logistic, svm, squared, softmax, mlp, fm, cut, mf };
+inline constexpr std::array<Named<ModelName>, 8> kModels{{
     {ModelName::logistic, "logistic", "logistic regression on sparse or dense examples, labels +1/-1 or 1/0"},
     {ModelName::svm, "svm", "linear support vector machine (hinge loss), labels +1/-1 or 1/0"},
     {ModelName::squared, "squared", "linear least squares, labels any numbers"},
     {ModelName::softmax, "softmax", "softmax (multinomial logistic) regression, labels up to 128 classes"},
     {ModelName::mlp, "mlp", "multilayer perceptron, one hidden layer (ReLU), labels up to 16 classes"},
     {ModelName::fm, "fm", "factorization machine (logistic loss), labels +1/-1 or 1/0"},
+    {ModelName::cut, "cut", "graph cut: a label for each vertex, against terminals and edges"},
     {ModelName::mf, "mf", "matrix factorization with biases, on ratings (user, item, rating)"},
 }};
 

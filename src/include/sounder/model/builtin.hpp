@@ -8,7 +8,7 @@ namespace sounder {
 
 struct ModelOptions {
   ModelName model = ModelName::logistic;
-  double l2 = 0;
+  double l2 = 0;     ///< `cut` has none
   double l1 = 0;     ///< needs a rule that makes exact zeros (ftrl)
   int factors = 32;  ///< floats of a row: of `mf` 3 ... 256, two of them the biases; of `fm` 2 ... 64, one the weight
   int hidden = 64;   ///< units of the hidden layer of `mlp`: 1 ... 128

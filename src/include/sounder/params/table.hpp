@@ -23,6 +23,13 @@ struct Table {
   static constexpr int width = W, index = I;
 };
 
+/// A handle of a table whose width, a multiple of 16, is known at run time only: its rows are spans of memory.
+template <int I>
+struct WideTable {
+  static_assert(I < kMaxTables);
+  int width;
+};
+
 /// Floats from one row to the next: the weights, then `states` rows of rule state of the same width. A row of width 1
 /// is padded to a power of two, so that a weight and its state share a cache line.
 constexpr std::size_t stride_of(int width, int states) {

@@ -138,6 +138,33 @@ class View {
       return sounder::dot(a, b);
   }
 
+  // --- tables of a width known at run time: rows as arrays of `width` floats --------------------------------
+
+  template <int I>
+  SOUNDER_INLINE void read(WideTable<I> table, std::uint32_t row, float* to) const {
+    const float* p = cells_.read[I] + row * stride_of(table.width, kInPlace ? Access::kStates : cells_.states);
+    for (int i = 0; i < table.width; i += Lanes::kStrip) Lanes::store(to + i, access_.template get<F>(p + i));
+  }
+  /// Descends along a * old + b * x in one row.
+  template <int I>
+  SOUNDER_INLINE void descend(WideTable<I> table, std::uint32_t row, const float* old, float a, float b, const float* x) {
+    float* p = cells_.write[I] + row * stride_of(table.width, Access::kStates);
+    for (int i = 0; i < table.width; i += Lanes::kStrip)
+      access_.template move<F>(p + i, static_cast<std::size_t>(table.width), Lanes::load(old + i), a, b, Lanes::load(x + i));
+  }
+
+  // --- projections: a change that is no gradient, past the rule and the rate ----------------------------------
+
+  template <int I>
+  SOUNDER_INLINE void add(Table<1, I>, std::uint32_t row, float change) {
+    access_.template add<float>(cells_.write[I] + row * kWritten, change);
+  }
+  template <int I>
+  SOUNDER_INLINE void add(WideTable<I> table, std::uint32_t row, const float* change) {
+    float* p = cells_.write[I] + row * stride_of(table.width, Access::kStates);
+    for (int i = 0; i < table.width; i += Lanes::kStrip) access_.template add<F>(p + i, Lanes::load(change + i));
+  }
+
   // --- the intercept: what every example needs -------------------------------------------------------------
 
   /// The intercept as read at the last `open_intercept`: at most kThinning examples old.
