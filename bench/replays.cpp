@@ -27,7 +27,7 @@ std::map<std::string, std::string> facts_of_run(const Settings& s, const Dataset
           {"--epochs", fmt::format("{}", o.epochs)},
           {"--step", o.step > 0 ? fmt::format("{}", o.step) : kDefault},
           {"--schedule", std::string(name_of(kSchedules, o.schedule))},
-          {"--decay", fmt::format("{}", o.decay)},
+          {"--decay", fmt::format("{}", o.decay_used())},
           {"--rule", std::string(name_of(kRules, o.rule))},
           {"--seed", fmt::format("{}", o.seed)},
           {"--target-loss", text_of(o.target_loss)},
