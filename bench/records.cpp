@@ -69,6 +69,10 @@ Json options_of(const Settings& s) {
           {"seed", o.seed},
           {"hot_rows", or_null(o.hot_rows)},
           {"flush", or_null(o.flush)},
+          {"batch", o.batch == Options::kAll ? Json("all") : or_null(o.batch)},
+          {"data_per_worker", name_of(kDataPerWorkers, o.data_per_worker)},
+          {"replica", name_of(kReplicas, o.replica)},
+          {"merge_every", or_null(o.merge_every)},
           {"target_loss", number(o.target_loss)},
           {"load", s.start.empty() ? Json(nullptr) : Json(s.start)}};
 }
@@ -102,13 +106,14 @@ const std::vector<std::string>& csv_columns() {
       "epoch", "seconds", "examples", "updates", "bytes_sent", "train_loss", "test_loss", "test_metric.name",
       "test_metric.value", "step", "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest",
       "target_seconds", "staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "messages_sent",
-      "cpu_updates", "gpu_updates", "audit", "stopped",
+      "cpu_updates", "gpu_updates", "audit", "stopped", "remark",
       // run
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
       "machine.cpu", "machine.cores", "machine.core_to_core_ns", "machine.compiler", "machine.mpi", "machine.gpu",
       "options.model", "options.data", "options.test", "options.transform", "options.normalize", "options.factors",
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule", "options.decay", "options.l2", "options.l1",
-      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.target_loss", "options.load"};
+      "options.rule", "options.seed", "options.hot_rows", "options.flush", "options.batch", "options.data_per_worker",
+      "options.replica", "options.merge_every", "options.target_loss", "options.load"};
   return columns;
 }
 
@@ -182,6 +187,7 @@ Json summary_record(const Settings& settings, const RunFacts& facts, const Resul
   record["gpu_updates"] = 0;
   record["audit"] = nullptr;
   record["stopped"] = name_of(kStoppeds, result.stopped);
+  record["remark"] = facts.remark.empty() ? Json(nullptr) : Json(facts.remark);
   return record;
 }
 

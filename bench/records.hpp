@@ -21,6 +21,7 @@ struct RunFacts {
   double load_seconds = 0;
   std::optional<double> core_to_core_ns;
   std::optional<double> auc;   ///< of the test set, at the end
+  std::string remark;          ///< of the backend, at the end
 };
 
 Json run_record(const Settings& settings, const RunFacts& facts);

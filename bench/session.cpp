@@ -105,13 +105,15 @@ class Session {
     introduce();
     std::deque<Result> results;
     std::vector<TableRow> rows;
+    std::string remarks;
     for (const PlannedRun& planned : plan_of(settings_)) {
       if (interrupted.load(std::memory_order_relaxed)) break;
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts));
       rows.push_back({planned, &results.back(), facts.auc});
+      if (!facts.remark.empty()) remarks += fmt::format("{} x{}: {}\n", name_of(kModes, planned.mode), planned.threads, facts.remark);
     }
-    if (!settings_.quiet) fmt::print(out_, "{}", table_of(rows, *loaded_.train, kernel_.task));
+    if (!settings_.quiet) fmt::print(out_, "{}{}", table_of(rows, *loaded_.train, kernel_.task), remarks);
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
     if (std::fflush(out_) != 0)
@@ -142,7 +144,8 @@ class Session {
             .test = loaded_.test ? &*loaded_.test : nullptr,
             .load_seconds = loaded_.seconds,
             .core_to_core_ns = shm::core_to_core_ns(),
-            .auc = {}};
+            .auc = {},
+            .remark = {}};
   }
 
   Result run_one(const PlannedRun& planned, RunFacts& facts) {
@@ -168,6 +171,7 @@ class Session {
 
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
+    facts.remark = backend->remark();
     for (RecordFile& file : files_) file.write(summary_record(settings_, facts, result));
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only

@@ -15,6 +15,7 @@ namespace sounder::bench {
 /// for each run from `modes` and `threads`.
 struct Settings {
   std::vector<Mode> modes{Mode::hogwild};
+  bool all_modes = false;    ///< `--mode all`
   std::vector<int> threads;  ///< empty: all usable cores
   ModelOptions model;
   std::string data, test;

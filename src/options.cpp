@@ -22,6 +22,8 @@ void Options::validate() const {
   require(std::isfinite(decay) && decay > 0, "--decay", decay, "give a positive number");
   require(schedule != ScheduleName::exponential || decay <= 1, "--decay", decay, "give at most 1 with --schedule exponential");
   require(!flush || (*flush >= 1 && *flush <= 4096), "--flush", flush.value_or(0), "give 1 to 4096 updates");
+  require(!batch || *batch >= 1, "--batch", 0, "give 1 or more examples, or all");
+  require(!merge_every || *merge_every >= 1, "--merge-every", merge_every.value_or(0), "give 1 or more examples");
   require(!target_loss || std::isfinite(*target_loss), "--target-loss", target_loss.value_or(0), "give a finite number");
 }
 

@@ -35,21 +35,7 @@ class Cached final : public Discipline {
     window.refresh();
     StepContext context = context_of(setting_, round);
     context.cells = setting_.parameters.cells(window.data());
-    const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
-    const Examples examples = setting_.data.examples();
-    const auto piece = static_cast<std::size_t>(plan_.piece);
-    std::size_t left = piece;  // until the next tick; a piece may be longer than a chunk
-    for (Range range; cursor.next(range);)
-      for (std::size_t i = range.begin; i < range.end;) {
-        const std::size_t stop = std::min(range.end, i + left);
-        step(setting_.kernel.model.get(), context, examples, i, stop);
-        left -= stop - i;
-        i = stop;
-        if (left == 0) {
-          window.tick();
-          left = piece;
-        }
-      }
+    in_pieces(setting_, context, static_cast<std::size_t>(plan_.piece), cursor, [&] { window.tick(); });
     window.settle();
   }
 
@@ -72,6 +58,7 @@ class Cached final : public Discipline {
 ModeEntry cached_mode() {
   return {.memory = MemoryKind::shareable,
           .one_worker = OneWorker::exact,
+          .adds_states = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Cached>(setting); }};
 }
 

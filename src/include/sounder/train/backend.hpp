@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <sounder/data/dataset.hpp>
 #include <sounder/kernel.hpp>
@@ -35,6 +36,8 @@ class Backend {
   virtual void run(const Round& round, ChunkQueue& queue) = 0;
   /// How often an epoch visits each example: more than once where every worker sees all data.
   virtual int visits() const { return 1; }
+  /// What else is worth knowing of how the run was done, in one line: empty, or which way a mode took.
+  virtual std::string remark() const { return ""; }
 };
 
 /// One thread: the oracle of all tests. `team` has one worker, and says which thread that is and where it runs;
