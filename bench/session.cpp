@@ -137,15 +137,17 @@ class Session {
     introduce();
     std::deque<Result> results;
     std::vector<TableRow> rows;
+    std::string remarks;
     for (PlannedRun planned : plan_of(settings_)) {
       if (interrupted.load(std::memory_order_relaxed)) break;
       if (planned.automatic) take_advice(planned);
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts, rows));
       rows.push_back({planned, &results.back(), facts.auc, facts.efficiency, facts.reference, workers_of(planned)});
+      if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", label_of(planned), facts.remark);
     }
     if (!settings_.quiet)
-      fmt::print(out_, "{}{}", table_of(rows, *loaded_.train, kernel_.task),
+      fmt::print(out_, "{}{}{}", table_of(rows, *loaded_.train, kernel_.task), remarks,
                  telemetry_of(rows, settings_.options.telemetry == TelemetryName::full));
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
@@ -213,7 +215,8 @@ class Session {
             .staleness = {},
             .auc = {},
             .efficiency = {},
-            .reference = {}};
+            .reference = {},
+            .remark = {}};
   }
 
   /// Against the run of the same mode on one thread, else against serial, if either has run before.
@@ -257,6 +260,7 @@ class Session {
     if (simulator) facts.staleness = simulator->staleness();
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
+    facts.remark = backend->remark();
     compare(result, facts, before);
     for (RecordFile& file : files_) file.write(summary_record(facts, result));
     if (!settings_.replay.empty()) check_replayed(recording_, settings_, result);

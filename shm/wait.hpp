@@ -1,7 +1,8 @@
-// How long a worker waits for others inside a mode.
+// Waiting for another worker: the one place where a mode spins, and where the wait is timed.
 #pragma once
 
 #include <chrono>
+#include <thread>
 
 #include <sounder/train/probe.hpp>
 
@@ -27,5 +28,25 @@ class Waiting {
   Probe* probe_;
   Clock::time_point begin_{};
 };
+
+/// Returns when `done()` does. Spins for some microseconds, as long as a step takes, then gives the core away: the other
+/// worker may need it. Yields alone are not enough where other programs want the cores too: each may cost a whole time
+/// slice, while a sleeper is woken in time. A wait is timed for `probe`, if any.
+template <class F>
+void wait_until(F done, Probe* probe = nullptr) {
+  if (done()) return;
+  const Waiting waiting(probe);
+  constexpr int kSpins = 512, kYields = 8;
+  for (int tries = 0; !done(); ++tries) {
+    if (tries >= kSpins + kYields)
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+    else if (tries >= kSpins)
+      std::this_thread::yield();
+#if defined(__x86_64__)
+    else
+      __builtin_ia32_pause();
+#endif
+  }
+}
 
 }  // namespace sounder::shm
