@@ -209,7 +209,6 @@ void Probes::run(Team& team, const std::function<void(int)>& work) {
     probe->part_.compute_seconds += computed;
     probe->part_.wait_seconds += round - computed;
   }
-  if (const std::uint32_t number = window_.load(std::memory_order_relaxed); number % 2) window_.store(number + 1, std::memory_order_relaxed);
   harvest();
 }
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import signal
 import subprocess
 import unittest
@@ -57,8 +58,10 @@ class Records(ProgramTest):
         self.assertEqual([row["kind"] for row in rows], [record["kind"] for record in records])
         for record, row in zip(records, rows):
             for field, value in record.items():
-                if field in ("seconds", "load_seconds", "machine", "options", "data") or field.endswith("_per_second"):
+                if field in ("machine", "options", "data") or field.endswith(("seconds", "_per_second")):
                     continue
+                if field in ("staleness", "workers", "hottest"):
+                    continue  # lists have no columns, and see below
                 if isinstance(value, (int, float)):
                     self.assertEqual(float(row[field]), value, field)
                 elif isinstance(value, str):
@@ -67,6 +70,7 @@ class Records(ProgramTest):
                     self.assertIn(value, (None,), field)
         self.assertEqual(rows[0]["data.examples"], "8")
         self.assertEqual(rows[0]["options.epochs"], "2")
+        self.assertEqual((rows[-1]["staleness.unit"], rows[-1]["staleness.max"], rows[-1]["lost_rate"]), ("updates", "0", "0.0"))
 
     def test_json_on_stdout_is_alone_there(self):
         process = self.good("--data", self.file("good.svm", GOOD), "--json", "-", "--mode", "serial")
@@ -87,6 +91,52 @@ class Records(ProgramTest):
         self.assertEqual(digest("--mode", "serial"), digest("--mode", "serial"))
         self.assertEqual(digest("--mode", "serial"), digest("--mode", "hogwild", "--threads", "1"))
         self.assertNotEqual(digest("--mode", "serial"), digest("--mode", "serial", "--seed", "2"))
+
+
+class Telemetry(ProgramTest):
+    def test_every_run_measures_itself(self):
+        records = self.records(*SPAM, "--mode", "all", "--threads", "1,2", "--epochs", "5")
+        for summary in records["summary"]:
+            self.assertEqual(set(summary["staleness"]), {"unit", "mean", "p50", "p99", "max", "samples", "histogram"})
+            self.assertEqual(sum(count for _, _, count in summary["staleness"]["histogram"]), summary["staleness"]["samples"])
+            for rate in "conflict_rate", "lost_rate":
+                self.assertTrue(0 <= summary[rate] < 1, rate)
+            if summary["threads"] == 1:
+                self.assertEqual((summary["staleness"]["max"], summary["conflict_rate"], summary["lost_rate"]), (0, 0, 0))
+            if summary["mode"] in ("atomic", "locked"):
+                self.assertEqual(summary["lost_rate"], 0)
+            self.assertEqual(len(summary["workers"]), summary["threads"])
+            self.assertEqual(sum(worker["examples"] for worker in summary["workers"]), summary["examples"])
+            for field in "compute_seconds", "wait_seconds":
+                self.assertAlmostEqual(sum(worker[field] for worker in summary["workers"]), summary[field])
+            self.assertGreaterEqual(len(summary["hottest"]), 5)
+            self.assertEqual(summary["hottest"], sorted(summary["hottest"][:5], key=lambda line: -line["share"]) + summary["hottest"][5:])
+
+    def test_off_measures_nothing(self):
+        summary = self.records(*SPAM, "--mode", "hogwild", "--threads", "2", "--epochs", "1", "--telemetry", "off")["summary"][0]
+        for field in "staleness", "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "workers", "hottest":
+            self.assertIsNone(summary[field], field)
+
+    def test_a_line_a_run_and_the_hottest_lines_when_asked(self):
+        shown = self.good(*SPAM, "--mode", "hogwild,cached", "--threads", "1,2", "--epochs", "2").stdout
+        for run in "hogwild x1", "hogwild x2", "cached x1", "cached x2":
+            self.assertRegex(shown, f"\n{run}: staleness p50 [0-9]+ p99 [0-9]+ max [0-9]+ updates, .* met a change, .* lost, busy [0-9]+ %")
+        self.assertNotIn("written by", shown)
+        full = self.good(*SPAM, "--mode", "hogwild", "--epochs", "2", "--telemetry", "full").stdout
+        self.assertRegex(full, r"line of table 0 \(features [0-9, ]+\.\.\.\): written by [0-9.]+ % of examples")
+
+    def test_speed_up_is_the_product_of_its_parts(self):
+        process = self.good(*SPAM, "--mode", "serial,hogwild", "--threads", "1,2", "--epochs", "4", "--json", self.folder / "r.json")
+        lines = re.findall(r"^(.*): speed-up ([0-9.]+) = 2 x ([0-9.]+) hardware x ([0-9.]+) statistical.* against (.*)\)$", process.stdout, re.M)
+        self.assertEqual([(line[0], line[4]) for line in lines], [("hogwild x2", "hogwild x1")])
+        speedup, hardware, statistical = map(float, lines[0][1:4])
+        self.assertAlmostEqual(speedup, 2 * hardware * statistical, delta=0.02)
+        records = map(json.loads, (self.folder / "r.json").read_text().splitlines())
+        serial, one, two = (record for record in records if record["kind"] == "summary")
+        self.assertEqual((serial["hardware_efficiency"], serial["statistical_efficiency"]), (None, None))
+        self.assertEqual(one["statistical_efficiency"], 1)  # the same bits as serial, its reference
+        rate = two["examples_per_second"] / (2 * one["examples_per_second"])
+        self.assertAlmostEqual(two["hardware_efficiency"], rate)
 
 
 class Files(ProgramTest):
@@ -200,7 +250,7 @@ class Words(ProgramTest):
         shown = self.good("--help").stdout
         for flag in ("--mode --model --data --test --transform --normalize --factors --threads --team --pin --epochs --step "
                      "--schedule --decay --l2 --rule --seed --hot-rows --flush --batch --data-per-worker --replica "
-                     "--merge-every --target-loss --curve --json --predict --save --load --quiet --version").split():
+                     "--merge-every --target-loss --curve --json --predict --save --load --quiet --version --telemetry --inspect --simulate-workers --tau --record --replay --l1 --hidden").split():
             self.assertIn(flag, shown)
         self.assertIn("private copies of the hot rows", shown)  # each mode with its line
         self.assertIn("modes", self.good("--version").stdout)

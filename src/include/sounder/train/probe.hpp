@@ -42,6 +42,7 @@ class alignas(2 * kCacheLine) Probe {  // two lines: neighbours are prefetched i
   /// For such modes: what this worker's copy holds is shared now, and it holds what the others have shared. Staleness
   /// then is that of the copy: updates by others from one call to the next, sampled.
   void published();
+  const Histogram& staleness() const { return part_.staleness; }
   /// See shm/wait.hpp. Not for the wait at the end of a round, which is measured for every mode.
   void waited(double seconds) { waited_ += seconds; }
 
