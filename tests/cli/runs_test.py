@@ -198,7 +198,7 @@ class Words(ProgramTest):
         shown = self.good("--help").stdout
         for flag in ("--mode --model --data --test --transform --normalize --factors --threads --team --pin --epochs --step "
                      "--schedule --decay --l2 --rule --seed --hot-rows --flush --target-loss --curve --json --predict --save "
-                     "--load --quiet --version").split():
+                     "--load --checkpoint --every --resume --phase --backoff --quiet --version").split():
             self.assertIn(flag, shown)
         self.assertIn("private copies of the hot rows", shown)  # each mode with its line
         self.assertIn("modes", self.good("--version").stdout)
