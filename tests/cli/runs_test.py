@@ -250,7 +250,9 @@ class Words(ProgramTest):
         shown = self.good("--help").stdout
         for flag in ("--mode --model --data --test --transform --normalize --factors --threads --team --pin --epochs --step "
                      "--schedule --decay --l2 --rule --seed --hot-rows --flush --batch --data-per-worker --replica "
-                     "--merge-every --target-loss --curve --json --predict --save --load --quiet --version --telemetry --inspect --simulate-workers --tau --record --replay --l1 --hidden").split():
+                     "--merge-every --target-loss --curve --json --predict --save --load --quiet --version --telemetry "
+                     " --inspect --simulate-workers --tau --record --replay --l1 --hidden --checkpoint --every "
+                     "--resume --phase --backoff").split():
             self.assertIn(flag, shown)
         self.assertIn("private copies of the hot rows", shown)  # each mode with its line
         self.assertIn("modes", self.good("--version").stdout)

@@ -111,7 +111,7 @@ struct Content : Watch {
 TEST_SUITE("train") {
   TEST_CASE("sentinel: what a model spoils ends the run in that chunk, in every mode") {
     check_found_in_its_chunk<Fatal::invalid>(true);
-    check_found_in_its_chunk<Fatal::invalid>(false);   // in a row that no other example has
+    check_found_in_its_chunk<Fatal::invalid>(false);  // in a row that no other example has
     check_found_in_its_chunk<Fatal::overflow>(false);
     check_found_in_its_chunk<Fatal::quiet_nan>(true);  // raises no flag: seen by the loss
   }
@@ -147,11 +147,11 @@ TEST_SUITE("train") {
 
   TEST_CASE("sentinel: a huge step is found in the first chunks, in every model and mode") {
     for (const auto& model : kModels) {
-      const Dataset data =
-          Dataset::train(load(format_of(model.value) == Format::ratings ? "synthetic:netflix,users=2000,items=500,examples=40000"
-                                                                        : "synthetic:dense,examples=40000,features=30",
-                              {.format = format_of(model.value)}),
-                         1);
+      const Dataset data = Dataset::train(
+          load(format_of(model.value) == Format::ratings ? "synthetic:netflix,users=2000,items=500,examples=40000"
+                                                         : "synthetic:dense,examples=40000,features=30",
+               {.format = format_of(model.value)}),
+          1);
       const Kernel kernel = builtin_kernel({.model = model.value}, data);
       for (const auto& mode : kModes) {
         CAPTURE(std::string(model.name));
