@@ -55,7 +55,10 @@ std::map<std::string, std::string> preparation_of(const Settings& settings) {
   std::map<std::string, std::string> facts{{"l2", fmt::format("{}", settings.model.l2)},
                                            {kTransformFact, std::string(name_of(kTransforms, settings.load.transform))},
                                            {kNormalizeFact, std::string(name_of(kNormalizes, settings.load.normalize))}};
-  if (settings.model.model == ModelName::mf) facts["factors"] = fmt::format("{}", settings.model.factors);
+  facts["l1"] = fmt::format("{}", settings.model.l1);
+  const ModelName model = settings.model.model;
+  if (model == ModelName::mf || model == ModelName::fm) facts["factors"] = fmt::format("{}", settings.model.factors);
+  if (model == ModelName::mlp) facts["hidden"] = fmt::format("{}", settings.model.hidden);
   return facts;
 }
 

@@ -252,6 +252,7 @@ void check(const Settings& s) {
       throw Error(fmt::format("{} needs --rule sgd, not {}", flag, name_of(kRules, s.options.rule)));
     if (s.modes != std::vector<std::optional<Mode>>{Mode::hogwild})
       throw Error(fmt::format("{} is of one run in mode hogwild: give --mode hogwild", flag));
+    if (s.options.backoff) throw Error(fmt::format("{} is of one run without a second try: leave --backoff out", flag));
     if (s.simulate_workers || !(s.record.empty() || s.replay.empty()))
       throw Error(fmt::format("{} cannot be given with {}: leave one of them out", flag, s.simulate_workers ? "--simulate-workers" : "--record"));
     if (!s.replay.empty()) check_one_thread(s, "--replay");
