@@ -201,6 +201,11 @@ void check_distinct(const Settings& s) {
 
 void check(const Settings& s) {
   s.options.validate();
+  for (const Mode mode : s.modes) {
+    Options options = s.options;
+    options.mode = mode;
+    if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);
+  }
   if (s.data.empty()) throw Error("--data is missing: give a file, builtin:NAME or synthetic:NAME (see --help)");
   if (format_of(s.model.model) == Format::ratings &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))

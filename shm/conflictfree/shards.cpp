@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <sounder/params/math.hpp>
-
 #include "conflictfree/way.hpp"
 
 namespace sounder::shm {
