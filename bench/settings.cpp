@@ -240,6 +240,12 @@ void check(const Settings& s) {
     check_one_thread(s, "--simulate-workers");
     simulation_of(s).validate();
   }
+  for (const std::optional<Mode> mode : s.modes) {
+    if (!mode) continue;
+    Options options = s.options;
+    options.mode = *mode;
+    if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);
+  }
   if (s.data.empty()) throw Error("--data is missing: give a file, builtin:NAME or synthetic:NAME (see --help)");
   if ((format_of(s.model.model) == Format::ratings || format_of(s.model.model) == Format::cut) &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))

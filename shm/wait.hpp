@@ -29,24 +29,27 @@ class Waiting {
   Clock::time_point begin_{};
 };
 
-/// Returns when `done()` does. Spins for some microseconds, as long as a step takes, then gives the core away: the other
-/// worker may need it. Yields alone are not enough where other programs want the cores too: each may cost a whole time
-/// slice, while a sleeper is woken in time. A wait is timed for `probe`, if any.
+/// Returns when `done()` does. Spins for some microseconds, as long as a step takes, then yields the core: the other worker
+/// may need it. Where other programs want the cores too, a yield may cost a whole time slice: after some tenths of a
+/// millisecond it sleeps instead, and is woken in time. A wait is timed for `probe`, if any.
 template <class F>
 void wait_until(F done, Probe* probe = nullptr) {
   if (done()) return;
   const Waiting waiting(probe);
-  constexpr int kSpins = 512, kYields = 8;
-  for (int tries = 0; !done(); ++tries) {
-    if (tries >= kSpins + kYields)
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
-    else if (tries >= kSpins)
-      std::this_thread::yield();
+  constexpr int kSpins = 512;
+  constexpr std::chrono::microseconds kPatience{300}, kSleep{20};
+  for (int spins = 0; spins < kSpins; ++spins) {
+    if (done()) return;
 #if defined(__x86_64__)
-    else
-      __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #endif
   }
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!done())
+    if (std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(kSleep);
 }
 
 }  // namespace sounder::shm

@@ -9,6 +9,7 @@
 
 #include <sounder/data/random.hpp>
 
+#include "conflictfree/reordered.hpp"
 #include "conflictfree/way.hpp"
 
 namespace sounder::shm {
@@ -46,14 +47,10 @@ class Blocks final : public Way {
       ++starts_[block[i] + 1];
     }
     std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
-    ids_.resize(2 * examples.count);
-    labels_.resize(examples.count);
+    std::vector<std::uint32_t> order(examples.count);
     auto next = starts_;
-    for (std::size_t i = 0; i < examples.count; ++i) {
-      const std::size_t to = next[block[i]]++;
-      std::copy_n(examples.ids + 2 * i, 2, ids_.begin() + static_cast<std::ptrdiff_t>(2 * to));
-      labels_[to] = examples.labels[i];
-    }
+    for (std::uint32_t i = 0; i < examples.count; ++i) order[next[block[i]]++] = i;
+    sorted_ = Reordered(examples, order);
     for (std::size_t d = 0; d < kSides; ++d) {
       std::iota(largest_first_[d].begin(), largest_first_[d].end(), d * kSides);
       std::ranges::stable_sort(largest_first_[d], std::greater{}, [&](std::size_t b) { return size_of_block(b); });
@@ -95,7 +92,6 @@ class Blocks final : public Way {
   }
 
   void run_block(std::size_t block, const Round& round, int worker) {
-    const Examples examples{.offsets = nullptr, .ids = ids_.data(), .values = nullptr, .labels = labels_.data(), .width = 2, .count = labels_.size()};
     StepContext context = context_of(setting_, round, worker);
     context.cells = intercepts_.open(block % kSides);
     const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
@@ -106,13 +102,12 @@ class Blocks final : public Way {
     for (std::size_t i = pieces.size(); i > 1; --i) std::swap(pieces[i - 1], pieces[random.below(i)]);
     for (const std::size_t piece : pieces) {
       const std::size_t begin = starts_[block] + piece * kPiece;
-      step(setting_.kernel.model.get(), context, examples, begin, std::min(begin + kPiece, starts_[block + 1]));
+      step(setting_.kernel.model.get(), context, sorted_.examples(), begin, std::min(begin + kPiece, starts_[block + 1]));
     }
   }
 
   InterceptCopies intercepts_;
-  std::vector<std::uint32_t> ids_;  ///< of all ratings, sorted by block
-  std::vector<float> labels_;
+  Reordered sorted_;  ///< by block
   std::array<std::size_t, kSides * kSides + 1> starts_{};
   std::array<std::array<std::size_t, kSides>, kSides> largest_first_{};
   // Written by: each worker that takes a block, and the last one to come to the barrier. Read by: workers. Order: relaxed;

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <atomic>
 #include <numeric>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
+#include "conflictfree/reordered.hpp"
 #include "conflictfree/way.hpp"
 
 namespace sounder::shm {
@@ -87,10 +87,13 @@ std::optional<std::size_t> batch_size(const Setting& setting) {
 
 class ByComponents final : public Way {
  public:
-  ByComponents(const Setting& setting, std::size_t size) : Way(setting), batches_(cut_into_batches(setting.data, size)), intercepts_(setting, kBins) {
+  ByComponents(const Setting& setting, std::size_t size)
+      : Way(setting), batches_(cut_into_batches(setting.data, size)), intercepts_(setting, kBins) {
     Components components(setting);
-    for (const Range& batch : batches_) pack(batch, components(batch));
-    bins_.push_back(runs_.size());
+    std::vector<std::uint32_t> order;
+    for (const Range& batch : batches_) pack(batch, components(batch), order);
+    bins_.push_back(order.size());
+    sorted_ = Reordered(setting.data.examples(), order);
   }
 
  protected:
@@ -109,8 +112,7 @@ class ByComponents final : public Way {
       const std::size_t begin = bins_[batch * kBins + bin], end = bins_[batch * kBins + bin + 1];
       if (begin == end) continue;
       context.cells = intercepts_.open(bin);
-      for (std::size_t i = begin; i < end; ++i)
-        step(setting_.kernel.model.get(), context, setting_.data.examples(), runs_[i].begin, runs_[i].begin + runs_[i].size);
+      step(setting_.kernel.model.get(), context, sorted_.examples(), begin, end);
     }
   }
   std::string name() const override {
@@ -120,43 +122,22 @@ class ByComponents final : public Way {
   Share share() const override { return share_; }
 
  private:
-  struct Run {
-    std::uint32_t size;
-    std::size_t begin;
-  };
-
-  /// Puts the large components into the emptiest bin, the largest first, then fills the bins up with the small ones, so that
-  /// neighbours stay together: a call for each example costs twice a step. A bin is in the order of the batch.
-  void pack(const Range& batch, const std::vector<std::uint32_t>& component) {
+  /// Puts each component into the emptiest bin, the largest first; a bin is in the order of the batch.
+  void pack(const Range& batch, const std::vector<std::uint32_t>& component, std::vector<std::uint32_t>& order) {
     std::vector<std::uint32_t> sizes(component.size()), bin_of(component.size()), roots;
     for (const std::uint32_t root : component) ++sizes[root];
-    const std::size_t fair = (component.size() + kBins - 1) / kBins;
     for (std::uint32_t i = 0; i < component.size(); ++i)
-      if (8 * sizes[i] > fair) roots.push_back(i);
+      if (sizes[i] > 0) roots.push_back(i);
     std::ranges::stable_sort(roots, std::greater{}, [&](std::uint32_t root) { return sizes[root]; });
     std::size_t loads[kBins] = {};
     for (const std::uint32_t root : roots) {
       bin_of[root] = static_cast<std::uint32_t>(std::min_element(loads, loads + kBins) - loads);
       loads[bin_of[root]] += sizes[root];
     }
-    std::uint32_t bin = 0;
-    for (std::uint32_t i = 0; i < component.size(); ++i) {
-      if (sizes[i] == 0 || 8 * sizes[i] > fair) continue;
-      while (bin + 1 < kBins && loads[bin] >= fair) ++bin;
-      bin_of[i] = bin;
-      loads[bin] += sizes[i];
-    }
-    std::vector<Run> runs[kBins];
-    for (std::uint32_t i = 0; i < component.size(); ++i) {
-      auto& into = runs[bin_of[component[i]]];
-      if (!into.empty() && into.back().begin + into.back().size == batch.begin + i)
-        ++into.back().size;
-      else
-        into.push_back({1, batch.begin + i});
-    }
-    for (const auto& from : runs) {
-      bins_.push_back(runs_.size());
-      runs_.insert(runs_.end(), from.begin(), from.end());
+    for (std::uint32_t bin = 0; bin < kBins; ++bin) {
+      bins_.push_back(order.size());
+      for (std::uint32_t i = 0; i < component.size(); ++i)
+        if (bin_of[component[i]] == bin) order.push_back(static_cast<std::uint32_t>(batch.begin) + i);
     }
     share_.all += static_cast<double>(batch.size());
     share_.longest += static_cast<double>(largest_of(component));
@@ -164,8 +145,8 @@ class ByComponents final : public Way {
 
   std::vector<Range> batches_;
   InterceptCopies intercepts_;
-  std::vector<Run> runs_;
-  std::vector<std::size_t> bins_;  ///< where in runs_ bin b of batch i begins: [i * kBins + b]
+  Reordered sorted_;               ///< by batch and bin
+  std::vector<std::size_t> bins_;  ///< where in it bin b of batch i begins: [i * kBins + b]
   Share share_;
   // Written by: each worker that takes a bin, and the last one to come to the barrier. Read by: workers. Order: relaxed;
   // the barrier orders all else.

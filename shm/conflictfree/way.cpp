@@ -9,7 +9,8 @@ namespace sounder::shm {
 std::vector<Range> cut_into_batches(const Dataset& data, std::size_t size) {
   const std::size_t count = data.size(), chunk = chunk_size(count, data.nonzeros());
   std::vector<Range> batches;
-  if (size >= chunk) size = size > count ? count : size / chunk * chunk;
+  size = std::min(size, count);
+  if (size >= chunk && size < count) size = size / chunk * chunk;
   const std::size_t whole = std::max(size, chunk);
   for (std::size_t begin = 0; begin < count; begin += whole)
     for (std::size_t at = begin; at < std::min(count, begin + whole); at += size)

@@ -164,6 +164,20 @@ class BadOutputs(ProgramTest):
                 with open(kept) as file:
                     self.assertEqual(file.read(), "precious")
 
+    def test_flags_of_the_modes(self):
+        for flag in "--batch", "--merge-every":
+            for value in "0", "-1", "x":
+                self.bad(*self.data, flag, value, says=flag)
+        for flag in "--replica", "--data-per-worker":
+            self.bad(*self.data, flag, "x", says=[flag, "give one of"])
+
+    def test_a_mode_that_is_refused_writes_over_nothing(self):
+        kept = self.file("kept.jsonl", "precious")
+        self.bad(*self.data, "--mode", "serial,cached", "--rule", "adam", "--curve", kept, says=["cached", "adam"])
+        self.bad(*self.data, "--mode", "roundrobin", "--team", "tbb", "--curve", kept, says=["roundrobin", "--team threads"])
+        with open(kept) as file:
+            self.assertEqual(file.read(), "precious")
+
     def test_a_model_that_does_not_fit_writes_over_nothing(self):
         model, kept = self.folder / "model", self.file("kept.jsonl", "precious")
         self.good(*self.data, "--mode", "serial", "--save", model)

@@ -46,6 +46,17 @@ class Records(ProgramTest):
             self.assertEqual(summary["test_metric"]["name"], "accuracy")
             self.assertGreater(summary["test_metric"]["value"], 0.95)
 
+    def test_flags_of_the_modes(self):
+        full = self.records(*SPAM, "--mode", "averaged", "--threads", "3", "--epochs", "2", "--data-per-worker", "full")
+        self.assertEqual(full["summary"][0]["examples"], 3 * 2 * 4837)  # every worker visits all
+        digests = [self.records(*SPAM, "--mode", "conflictfree", "--epochs", "2", "--threads", threads)["summary"][0]
+                   for threads in (1, 2)]
+        self.assertEqual(digests[0]["digest"], digests[1]["digest"])
+        self.assertRegex(digests[0]["remark"], "shards.*parallel share 0[.]")
+        self.assertIsNone(full["summary"][0]["remark"])
+        run = self.records(*SPAM, "--mode", "batched", "--epochs", "1", "--batch", "all")["run"][0]
+        self.assertEqual(run["options"]["batch"], "all")
+
     def test_curve_holds_the_same_records(self):
         jsonl, table = self.folder / "c.jsonl", self.folder / "c.csv"
         flags = ("--data", self.file("good.svm", GOOD), "--mode", "serial", "--epochs", "2")

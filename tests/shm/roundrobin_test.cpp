@@ -12,7 +12,7 @@ using namespace sounder::test;
 
 namespace {
 
-/// w += 1 + label * w / 2^20, on one row: what is left tells the order of the writes apart, whatever the gradients read.
+/// One row; what is left in it tells the order of the writes apart, whatever the gradients read.
 struct Ordered {
   static constexpr Table<1, 0> weights{};
   Layout layout(const Dataset&) const { return Layout{{.rows = 1, .width = 1}}; }
@@ -36,7 +36,7 @@ struct Ordered {
 };
 
 float end_of(Mode mode, int workers) {
-  const Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(1001, {0}));
+  const Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(501, {0}));
   const Kernel kernel = make_kernel(Ordered{}, data, "ordered");
   Options options = options_for(mode, 2, workers);
   options.step = 0.5;
@@ -47,11 +47,11 @@ float end_of(Mode mode, int workers) {
 
 TEST_SUITE("shm") {
   TEST_CASE("roundrobin: writes come in the order of the examples, for any number of workers") {
-    for (const int workers : {1, 2, 3, 5, 7}) CHECK(end_of(Mode::roundrobin, workers) == end_of(Mode::serial, 1));
+    for (const int workers : {1, 2, 3}) CHECK(end_of(Mode::roundrobin, workers) == end_of(Mode::serial, 1));
   }
 
   TEST_CASE("mutant: one example out of its turn is seen") {
-    const Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(1001, {0}));
+    const Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(501, {0}));
     const Kernel kernel = make_kernel(Ordered{}, data, "ordered");
     const auto end_with = [&](std::size_t late) {  // example `late` is written after its successor
       Parameters parameters(kernel.layout);
@@ -62,7 +62,7 @@ TEST_SUITE("shm") {
         gradient.apply(context, gradient.rows(), nullptr);
         gradient.clear();
       };
-      for (std::size_t i = 0; i + 1 < 1001; i += 2) {
+      for (std::size_t i = 0; i + 1 < 501; i += 2) {
         gradients[0].collect(context, data.examples(), i, i + 1);
         gradients[1].collect(context, data.examples(), i + 1, i + 2);
         write(gradients[i == late]);
@@ -70,6 +70,6 @@ TEST_SUITE("shm") {
       }
       return parameters.row(0, 0)[0];
     };
-    CHECK(end_with(1001) != end_with(998));
+    CHECK(end_with(501) != end_with(498));
   }
 }

@@ -22,7 +22,7 @@ bool may_lose(Mode mode, int workers) {
   return workers > 1 && mode != Mode::serial && shm::entry_of(mode).sums == shm::Sums::lossy;
 }
 
-constexpr std::size_t kExamples = scaled(60'000, 4'000);
+constexpr std::size_t kExamples = scaled(20'000, 4'000);
 
 /// Whole numbers that say how often each row was moved: of modes that average, the sum over the workers' equal shards.
 std::size_t wrong(Parameters& parameters, const Dataset& data, Mode mode, int workers) {
