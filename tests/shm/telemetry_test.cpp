@@ -136,7 +136,7 @@ TEST_SUITE("shm") {
         inside = false;
       };
       meeting.run_window();
-      const Histogram& seen = meeting.probes.telemetry().workers[0].staleness;
+      const Histogram seen = meeting.probes.telemetry().workers[0].staleness;
       CHECK(seen.count() == 2);  // each 8th of 16
       CHECK(seen.quantile(0.01) == others);
       CHECK(seen.max() == others);
