@@ -141,7 +141,7 @@ void check_saved(const SavedModel& saved, const Kernel& kernel) {
     const SavedModel::SavedTable& table = saved.tables[i];
     const TableShape& shape = kernel.layout.shape(i);
     if (table.width != shape.width)
-      throw Error(fmt::format("the loaded model has rows of {} floats, not {}: give the --factors that it was trained with",
+      throw Error(fmt::format("the loaded model has rows of {} floats, not {}: give the --factors or --hidden that it was trained with",
                               table.width, shape.width));
     // A table without an id space has rows 0, 1, ...: its ids ascend, so the last one tells.
     const bool rows_fit = table.space >= 0 || (table.ids.size() == shape.rows && (shape.rows == 0 || table.ids.back() == shape.rows - 1));
