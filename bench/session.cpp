@@ -9,6 +9,7 @@
 #include <new>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <sounder/error.hpp>
 #include <sounder/shm/advice.hpp>
@@ -37,6 +38,7 @@ void on_signal(int signal) {
 
 constexpr const char* kTransformFact = "transform";
 constexpr const char* kNormalizeFact = "normalize";
+constexpr const char* kClassesFact = "classes";
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -73,6 +75,15 @@ void check_facts(const SavedModel& saved, const Settings& settings) {
   check(kNormalizeFact, name_of(kNormalizes, settings.load.normalize));
 }
 
+/// The slots of its rows are the classes that it was trained on, in their order.
+void check_classes(const SavedModel& saved, const Settings& settings, const Dataset& data) {
+  const auto trained = saved.facts.find(kClassesFact);
+  const std::string given = fmt::format("{}", fmt::join(data.classes(), ","));
+  if (trained != saved.facts.end() && trained->second != given)
+    throw Error(fmt::format("the model {} tells classes {} apart, but {} holds {}: give data of the same classes", settings.start,
+                            trained->second, data.name(), given));
+}
+
 Loaded load_all(const Settings& settings) {
   const auto begin = std::chrono::steady_clock::now();
   Loaded loaded;
@@ -86,6 +97,7 @@ Loaded load_all(const Settings& settings) {
   if (loaded.start) extra = loaded.start->ids_by_space(columns.spaces);
   if (loaded.resume) extra = loaded.resume->ids_by_space(columns.spaces);
   loaded.train = Dataset::train(std::move(columns), settings.options.seed, extra);
+  if (loaded.start) check_classes(*loaded.start, settings, *loaded.train);
   if (!settings.test.empty()) loaded.test = Dataset::test(load(settings.test, settings.load), *loaded.train);
   loaded.seconds = seconds_since(begin);
   return loaded;
@@ -298,6 +310,7 @@ class Session {
       SavedModel saved = to_saved(kernel_, result.parameters, *loaded_.train);
       saved.facts[kTransformFact] = name_of(kTransforms, settings_.load.transform);
       saved.facts[kNormalizeFact] = name_of(kNormalizes, settings_.load.normalize);
+      if (!loaded_.train->classes().empty()) saved.facts[kClassesFact] = fmt::format("{}", fmt::join(loaded_.train->classes(), ","));
       save(saved, settings_.save);
     }
     if (!settings_.predict.empty()) {

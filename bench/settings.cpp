@@ -97,7 +97,7 @@ std::vector<std::optional<Mode>> modes_of(const std::string& list) {
 }
 
 std::string data_help() {
-  std::string help = "training set: a file (libsvm text, or ratings for mf; gz and xz too), builtin:NAME or synthetic:NAME,key=value";
+  std::string help = "training set: a file (libsvm text, IDX images, or ratings for mf; gz and xz too), builtin:NAME or synthetic:NAME,key=value";
   for (const Builtin& set : builtins()) help += fmt::format("\n  builtin:{:<14} {}", set.name, set.help);
   for (const Synthetic& set : synthetics()) help += fmt::format("\n  synthetic:{:<12} {}", set.name, set.help);
   return help;

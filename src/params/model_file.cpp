@@ -108,7 +108,7 @@ void check_saved(const SavedModel& saved, const Kernel& kernel, RowPart part) {
     const std::size_t width = width_of(kernel.layout, i, part);
     if (table.width < 0 || static_cast<std::size_t>(table.width) != width)
       throw Error(
-          fmt::format("the loaded model has rows of {} floats, not {}: give the --factors that it was trained with",
+          fmt::format("the loaded model has rows of {} floats, not {}: give the --factors or --hidden that it was trained with",
                       table.width, width));
     // A table without an id space has rows 0, 1, ...: its ids ascend, so the last one tells.
     const bool rows_fit =

@@ -116,6 +116,17 @@ class BadFlags(ProgramTest):
             self.good(*ratings, "--factors", factors)
         self.bad(*ratings, "--normalize", "l2", says="--normalize")
 
+    def test_options_of_models(self):
+        data = self.file("good.svm", GOOD)
+        for factors in 1, 65:
+            self.bad("--model", "fm", "--data", data, "--factors", factors, says="--factors")
+        for hidden in 0, 129, "x":
+            self.bad("--model", "mlp", "--data", data, "--hidden", hidden, says="--hidden")
+        graph = ("--model", "cut", "--data", self.file("graph", "0 1:1\n1 2:1\n0 1:1 2:1\n"))
+        self.bad(*graph, "--l2", "1", says="--l2")
+        self.bad(*graph, "--test", graph[3], says="--test")
+        self.bad(*graph, "--normalize", "l2", says="--normalize")
+
     def test_log1p_needs_values_above_minus_one(self):
         self.bad("--data", self.file("negative.svm", GOOD + "+1 3:-1\n"), "--transform", "log1p", says=["log1p", "-1"])
 

@@ -185,6 +185,48 @@ class Files(ProgramTest):
         self.assertTrue(subprocess.run(["test", "-c", "/dev/null"]).returncode == 0)
 
 
+class Models(ProgramTest):
+    CUT = "".join(f"{i % 2} {i}:1\n0 {i}:0.25 {i + 1}:0.25\n" for i in range(20))
+    METRICS = {"squared": "rmse", "softmax": "accuracy", "mlp": "accuracy", "fm": "accuracy", "cut": "accuracy"}
+
+    def test_each_model_learns_saves_and_predicts(self):
+        classes = self.file("classes.svm", GOOD.replace("+1", "7").replace("-1", "40") * 20)
+        signs = self.file("signs.svm", GOOD * 20)
+        cut = self.file("cut.txt", self.CUT)
+        for model, metric in self.METRICS.items():
+            data = {"softmax": classes, "mlp": classes, "cut": cut}.get(model, signs)
+            test = [] if model == "cut" else ["--test", data]
+            model_file, answers = self.folder / model, self.folder / "answers"
+            with self.subTest(model=model):
+                common = ["--model", model, "--mode", "serial", "--data", data, *test]
+                records = self.records(*common, "--epochs", 20, "--save", model_file)
+                first, last = records["point"][0], records["point"][-1]
+                self.assertLess(last["train_loss"], first["train_loss"])
+                if test:
+                    self.assertEqual(last["test_metric"]["name"], metric)
+                again = self.records(*common, "--epochs", 0, "--load", model_file, "--predict", answers)
+                self.assertEqual(again["point"][0]["train_loss"], last["train_loss"])
+                lines = answers.read_text().split()
+                if data == classes:
+                    self.assertEqual(lines, ["7", "40"] * 80)
+                if model == "cut":
+                    self.assertEqual(lines[::2], ["0", "1"] * 10)
+
+    def test_options_of_the_model_are_recorded(self):
+        data = self.file("classes.svm", GOOD)
+        options = self.records("--model", "mlp", "--data", data, "--hidden", 5, "--tile", "--mode", "serial")["run"][0]["options"]
+        self.assertEqual((options["hidden"], options["tile"], options["factors"]), (5, True, None))
+        options = self.records("--data", data, "--mode", "serial")["run"][0]["options"]
+        self.assertEqual((options["hidden"], options["tile"], options["factors"]), (None, None, None))
+
+    def test_a_model_goes_on_with_its_own_classes_only(self):
+        one, other = self.file("one.svm", "3 1:1\n5 2:1\n"), self.file("other.svm", "3 1:1\n6 2:1\n")
+        saved = self.folder / "saved"
+        self.good("--model", "softmax", "--data", one, "--mode", "serial", "--save", saved)
+        self.good("--model", "softmax", "--data", one, "--mode", "serial", "--load", saved)
+        self.bad("--model", "softmax", "--data", other, "--mode", "serial", "--load", saved, says=["3,5", "3,6"])
+
+
 class Ends(ProgramTest):
     def test_target_loss(self):
         summary = self.records(*SPAM, "--mode", "serial", "--epochs", "20", "--target-loss", "0.1")["summary"][0]
@@ -259,10 +301,10 @@ class Ends(ProgramTest):
 class Words(ProgramTest):
     def test_help_and_version(self):
         shown = self.good("--help").stdout
-        for flag in ("--mode --model --data --test --transform --normalize --factors --threads --team --pin --epochs --step "
+        for flag in ("--mode --model --data --test --transform --normalize --factors --hidden --tile --threads --team --pin --epochs --step "
                      "--schedule --decay --l2 --rule --seed --hot-rows --flush --batch --data-per-worker --replica "
                      "--merge-every --target-loss --curve --json --predict --save --load --quiet --version --telemetry "
-                     " --inspect --simulate-workers --tau --record --replay --l1 --hidden --checkpoint --every "
+                     " --inspect --simulate-workers --tau --record --replay --l1 --checkpoint --every "
                      "--resume --phase --backoff").split():
             self.assertIn(flag, shown)
         self.assertIn("private copies of the hot rows", shown)  # each mode with its line

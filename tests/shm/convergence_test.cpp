@@ -12,6 +12,7 @@ namespace {
 // Under ThreadSanitizer the training itself is the test: three epochs are not yet settled enough to compare.
 constexpr int kEpochs = static_cast<int>(scaled(20, 3));
 constexpr double kTolerance = kThreadSanitizer ? 0.3 : 0.02;
+constexpr double kNotConvex = 0.1;  ///< of mlp: it ends in one of many minima; serial's vary by 6 % with the seed
 
 }  // namespace
 
@@ -41,7 +42,8 @@ TEST_SUITE("shm") {
           options.threads = threads;
           options.data_per_worker = DataPerWorker::full;  // on shards, the mean makes about the progress of one worker
           options.pin = together ? PinName::none : PinName::core;  // else, on few cores, one worker may be done before the next one wakes
-          CHECK(train(kernel, data, options).curve.back().train_loss / serial < 1 + kTolerance);
+          CHECK(train(kernel, data, options).curve.back().train_loss / serial <
+                1 + (model.value == ModelName::mlp ? std::max(kNotConvex, kTolerance) : kTolerance));
         }
     }
   }
