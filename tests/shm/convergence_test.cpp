@@ -21,7 +21,8 @@ TEST_SUITE("shm") {
     for (const auto& model : kModels) {
       const bool ratings = format_of(model.value) == Format::ratings;
       const bool cut = format_of(model.value) == Format::cut;  // none is shipped
-      const Dataset data = cut ? small_set(model.value)
+      const std::string side = std::to_string(scaled(128, 32));
+      const Dataset data = cut ? Dataset::train(load("synthetic:grid-cut,width=" + side + ",height=" + side, {.format = Format::cut}), 1)
                            : ratings ? Dataset::train(load("builtin:ratings", {.format = Format::ratings}), 1)
                                    : Dataset::train(relabelled(load("builtin:spam,part=train",
                                                                     {.transform = TransformName::log1p,
