@@ -181,6 +181,7 @@ class Shards final : public Way {
           apply_row<float>(used, cell, sums, 1, touched);
         else
           apply_row<ThreadLanes::F>(used, cell, sums, width, touched);
+        if (setting_.kernel.project) project_row(setting_.kernel, touched.table, cell);
       }
     });
   }

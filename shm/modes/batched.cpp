@@ -48,6 +48,7 @@ ModeEntry batched_mode() {
           .sums = Sums::lossy,
           .needs_touches = true,
           .batches = true,
+          .gathers = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Batched>(setting); }};
 }
 

@@ -19,6 +19,7 @@ ModeEntry conflictfree_mode() {
           .advisable = Advisable::on_ratings,
           .needs_touches = true,
           .batches = true,
+          .gathers = true,
           .together = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> {
             if (auto blocks = make_blocks(setting)) return blocks;

@@ -69,6 +69,7 @@ struct ModeEntry {
   Sums sums = Sums::exact;
   bool needs_touches = false;  ///< refuses a model without touches()
   bool batches = false;        ///< obeys --batch
+  bool gathers = false;        ///< gradients reach the parameters later: its writes are not audited
   bool adds_states = false;    ///< merges copies by the sum of their movements: refuses rules whose state is no such sum
   bool together = false;       ///< workers wait for each other inside a round, so a team must run them at the same time
   std::unique_ptr<Discipline> (*make)(const Setting&);

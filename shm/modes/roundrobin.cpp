@@ -93,6 +93,7 @@ ModeEntry roundrobin_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
           .needs_touches = true,
+          .gathers = true,
           .together = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<RoundRobin>(setting); }};
 }

@@ -90,6 +90,7 @@ ModeEntry snapshot_mode() {
           .one_worker = OneWorker::rounding,
           .needs_touches = true,
           .batches = true,
+          .gathers = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Snapshot>(setting); }};
 }
 

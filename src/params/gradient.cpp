@@ -20,6 +20,14 @@ void step_row(const Relaxed<Rule>& access, float* cell, const float* sum, std::s
 
 }  // namespace
 
+void project_row(const Kernel& kernel, std::uint32_t table, float* row) {
+  thread_local std::vector<float> weights;
+  weights.resize(static_cast<std::size_t>(kernel.layout.shape(table).width));
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = shared_cell::get<float>(row + i);
+  kernel.project(static_cast<int>(table), weights);
+  for (std::size_t i = 0; i < weights.size(); ++i) shared_cell::put<float>(row + i, weights[i]);
+}
+
 Gradient::Gradient(const Kernel& kernel) : kernel_(&kernel), sums_(kernel.layout.with_states(Gather::kStates)) {
   if (!kernel.list) throw Error(fmt::format("model {} cannot gather gradients: give it a touches(example, f)", kernel.name));
   for (std::size_t table = 0; table < kernel.layout.tables(); ++table) marked_.emplace_back(kernel.layout.shape(table).rows);
@@ -62,6 +70,7 @@ void Gradient::apply(const StepContext& context, std::span<const RowId> rows, co
         step_row<float>(used, cell, sum, 1, factor);
       else
         step_row<ThreadLanes::F>(used, cell, sum, width, factor);
+      if (kernel_->project) project_row(*kernel_, row.table, cell);
     }
   });
 }

@@ -96,7 +96,7 @@ TEST_SUITE("shm") {
   TEST_CASE("conflictfree: every model and rule has the same digest for 1, 2, 3 and 5 workers") {
     for (const auto& model : kModels) {
       const Dataset data = small_set(model.value);
-      const std::string way = format_of(model.value) == Format::ratings ? "blocks" : "shards";
+      const std::string way = format_of(model.value) == Format::ratings ? "blocks" : format_of(model.value) == Format::cut ? "components" : "shards";
       for (const auto& rule : kRules) {
         CAPTURE(std::string(model.name));
         CAPTURE(std::string(rule.name));

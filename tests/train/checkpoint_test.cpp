@@ -82,6 +82,16 @@ class FullDisk {
 
 }  // namespace
 
+namespace {
+
+Options in_serial(RuleName rule) {
+  Options options = options_for(Mode::serial, 4);
+  options.rule = rule;
+  return options;
+}
+
+}  // namespace
+
 TEST_SUITE("train") {
   TEST_CASE("checkpoint: serial to 5, resumed to 10, is serial to 10: every weight, every point") {
     for (const auto& model : kModels)
@@ -131,8 +141,28 @@ TEST_SUITE("train") {
     CHECK(run(kernel, data, options, &checkpoint).digest != straight);
   }
 
-  TEST_CASE("checkpoint: goes on in every mode, with other threads") {
+  TEST_CASE("checkpoint: conflictfree goes on to the same bits with any number of threads") {
     for (const auto& model : kModels) {
+      CAPTURE(std::string(model.name));
+      const Dataset data = small_set(model.value);
+      for (const RuleName rule : {RuleName::sgd, RuleName::adagrad}) {
+        const Kernel kernel = builtin_kernel({.model = model.value}, data, rule);
+        const auto options = [&](int epochs, int threads) {
+          Options asked = options_for(Mode::conflictfree, epochs, threads);
+          asked.rule = rule;
+          return asked;
+        };
+        const std::string straight = run(kernel, data, options(4, 1)).digest;
+        const Checkpoint checkpoint = checkpoint_after(2, kernel, data, options(4, 2));
+        for (const int threads : {1, 2, 3}) CHECK(run(kernel, data, options(4, threads), &checkpoint).digest == straight);
+        CHECK(run(kernel, data, in_serial(rule), &checkpoint).digest != straight);  // another order
+      }
+    }
+  }
+
+  TEST_CASE("checkpoint: goes on in every mode, with other threads") {
+    for (const ModelName name : {ModelName::logistic, ModelName::mf, ModelName::softmax}) {
+      const auto& model = *std::find_if(kModels.begin(), kModels.end(), [&](const auto& m) { return m.value == name; });
       const Dataset data = small_set(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value}, data);
       for (const auto& mode : kModes) {
@@ -142,9 +172,9 @@ TEST_SUITE("train") {
         const Result resumed = run(kernel, data, options_for(mode.value, 4, 3), &checkpoint);
         CHECK(resumed.curve.size() == 5);
         CHECK(resumed.curve.back().examples == 4 * data.size());
-        CHECK(resumed.curve.back().train_loss < resumed.curve[1].train_loss);
-        const Result in_serial = run(kernel, data, options_for(Mode::serial, 4), &checkpoint);
-        CHECK(in_serial.digest == run(kernel, data, options_for(Mode::serial, 4), &checkpoint).digest);
+        CHECK(resumed.curve.back().train_loss < resumed.curve[0].train_loss);
+        const Result serial = run(kernel, data, options_for(Mode::serial, 4), &checkpoint);
+        CHECK(serial.digest == run(kernel, data, options_for(Mode::serial, 4), &checkpoint).digest);
       }
     }
   }

@@ -96,7 +96,9 @@ void check_found_in_its_chunk(bool shared) {
       CHECK(result.curve.size() == 1);
       CHECK(weights_of(result.parameters) == std::vector<float>(data.features()));  // the start values
       CHECK(result.advice.find("in epoch 1 ") != std::string::npos);
-      if (workers == 1) CHECK(visited == end);  // another worker may be ahead by any number of chunks
+      // Another worker may be ahead by any number of chunks, and conflictfree has an order of its own.
+      if (workers == 1 && mode.value != Mode::conflictfree) CHECK(visited == end);
+      if (workers == 1) CHECK(visited < data.size());
     }
 }
 
@@ -146,10 +148,11 @@ TEST_SUITE("train") {
 
   TEST_CASE("sentinel: a huge step is found in the first chunks, in every model and mode") {
     for (const auto& model : kModels) {
+      if (model.value == ModelName::cut) continue;  // its weights are bounded whatever the step
+      const bool ratings = format_of(model.value) == Format::ratings;
       const Dataset data = Dataset::train(
-          load(format_of(model.value) == Format::ratings ? "synthetic:netflix,users=2000,items=500,examples=40000"
-                                                         : "synthetic:dense,examples=40000,features=30",
-               {.format = format_of(model.value)}),
+          ratings ? load("synthetic:netflix,users=2000,items=500,examples=40000", {.format = Format::ratings})
+                  : relabelled(load("synthetic:dense,examples=40000,features=30"), model.value),
           1);
       const Kernel kernel = builtin_kernel({.model = model.value}, data);
       for (const auto& mode : kModes) {
@@ -167,7 +170,8 @@ TEST_SUITE("train") {
         Exchange alone;
         const Result result = fit({.kernel = kernel, .train = data}, options, *backend, alone, counting);
         CHECK(result.stopped == Stopped::diverged);
-        CHECK(counting.taken <= 64 * chunk_size(data.size(), data.nonzeros()));  // one take of the queue
+        if (mode.value != Mode::conflictfree)  // which takes all at once
+          CHECK(counting.taken <= 64 * chunk_size(data.size(), data.nonzeros()));  // one take of the queue
       }
     }
   }

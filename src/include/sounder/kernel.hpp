@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,7 @@ struct Kernel {
 
   std::function<void(Parameters&, std::uint64_t seed)> initialize;
   std::function<double(const Parameters&)> penalty;
+  std::function<void(int table, std::span<float> row)> project;  ///< null: weights may be any numbers
   std::function<double(double)> answer;
 
   /// The step function of an access; throws Error if the model cannot run under it.
@@ -261,6 +263,8 @@ Kernel make_kernel(const M& model, const Dataset& data, std::string name, RuleNa
   kernel.penalty = [](const Parameters&) { return 0.; };
   if constexpr (requires(const Parameters& p) { model.penalty(p); })
     kernel.penalty = [model](const Parameters& p) { return model.penalty(p); };
+  if constexpr (requires(std::span<float> row) { model.project(0, row); })
+    kernel.project = [model](int table, std::span<float> row) { model.project(table, row); };
   kernel.answer = [](double prediction) { return prediction; };
   if constexpr (requires(double prediction) { model.answer(prediction); })
     kernel.answer = [model](double prediction) { return model.answer(prediction); };

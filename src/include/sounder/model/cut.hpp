@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include <sounder/model/model.hpp>
 
@@ -63,6 +64,8 @@ struct BoxCut {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids[j]);
   }
   double default_step(const Dataset& data) const { return cut::default_step(data); }
+  void project(int, std::span<float> row) const { row[0] = std::clamp(row[0], 0.f, 1.f); }
+  void project(int, std::span<float> row) const { row[0] = std::clamp(row[0], 0.f, 1.f); }
 
  private:
   template <class V>
@@ -134,6 +137,7 @@ struct SimplexCut {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids[j]);
   }
   double default_step(const Dataset& data) const { return 2 * cut::default_step(data); }
+  void project(int, std::span<float> row) const { cut::project_to_simplex(row.data(), labels); }
 
  private:
   using Floats = float[cut::kMostLabels];

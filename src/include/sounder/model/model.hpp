@@ -46,6 +46,8 @@ using ViewOf = View<Access, ThreadLanes, intercept_width<M>()>;
 ///                              hot rows and is `hogwild`
 ///   initialize(parameters, dataset, seed)   start values (default: 0)
 ///   penalty(parameters)        the L2 part of the objective
+///   project(table, row)        puts the weights of a row (a span of floats) back into their convex set: for modes that
+///                              gather gradients, whose steps cannot do it
 ///   answer(prediction)         what a user wants to see of a prediction: a probability, a class, a rating
 ///   kTile, tile, step_tile(view, examples)  if `tile` is true, steps on kTile examples at once (kTile divides 16): rows
 ///                              are read once for all of them; not under locks

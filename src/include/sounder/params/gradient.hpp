@@ -16,6 +16,9 @@ struct PendingGradient {
   std::vector<float> sums;
 };
 
+/// Puts a row of the parameters back into the set that its model wants it in, cell by cell as all shared cells.
+void project_row(const Kernel& kernel, std::uint32_t table, float* row);
+
 /// The gradient of some examples, on the rows that they touch. Belongs to one worker. As large as twice the weights,
 /// whatever the rule.
 class alignas(kCacheLine) Gradient {
