@@ -106,8 +106,8 @@ class Records(ProgramTest):
 
 class Telemetry(ProgramTest):
     def test_every_run_measures_itself(self):
-        records = self.records(*SPAM, "--mode", "all", "--threads", "1,2", "--epochs", "5")
-        for summary in records["summary"]:
+        modes = "serial,hogwild,atomic,locked,cached,averaged,replicated"
+        for summary in self.records(*SPAM, "--mode", modes, "--threads", "1,2", "--epochs", "5")["summary"]:
             self.assertEqual(set(summary["staleness"]), {"unit", "mean", "p50", "p99", "max", "samples", "histogram"})
             self.assertEqual(sum(count for _, _, count in summary["staleness"]["histogram"]), summary["staleness"]["samples"])
             for rate in "conflict_rate", "lost_rate":
@@ -122,6 +122,11 @@ class Telemetry(ProgramTest):
                 self.assertAlmostEqual(sum(worker[field] for worker in summary["workers"]), summary[field])
             self.assertGreaterEqual(len(summary["hottest"]), 5)
             self.assertEqual(summary["hottest"], sorted(summary["hottest"][:5], key=lambda line: -line["share"]) + summary["hottest"][5:])
+
+    def test_modes_that_gather_gradients_audit_no_writes(self):
+        for summary in self.records(*SPAM, "--mode", "batched,snapshot,conflictfree", "--threads", "2", "--epochs", "2")["summary"]:
+            self.assertIsNone(summary["lost_rate"])
+            self.assertEqual(sum(worker["examples"] for worker in summary["workers"]), summary["examples"])
 
     def test_off_measures_nothing(self):
         summary = self.records(*SPAM, "--mode", "hogwild", "--threads", "2", "--epochs", "1", "--telemetry", "off")["summary"][0]
