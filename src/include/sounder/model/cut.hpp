@@ -65,7 +65,6 @@ struct BoxCut {
   }
   double default_step(const Dataset& data) const { return cut::default_step(data); }
   void project(int, std::span<float> row) const { row[0] = std::clamp(row[0], 0.f, 1.f); }
-  void project(int, std::span<float> row) const { row[0] = std::clamp(row[0], 0.f, 1.f); }
 
  private:
   template <class V>
