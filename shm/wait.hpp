@@ -6,9 +6,9 @@
 
 namespace sounder::shm {
 
-/// Returns when `done()` does. Spins for some microseconds, as long as a step takes, then yields the core: the other worker
-/// may need it. Where other programs want the cores too, a yield may cost a whole time slice: after some tenths of a
-/// millisecond it sleeps instead, and is woken in time.
+/// Returns when `done()` does. Spins for some microseconds, as long as a step takes, then yields the core: the other
+/// worker may need it. Where other programs want the cores too, a yield may cost a whole time slice: after some tenths
+/// of a millisecond it sleeps instead, and is woken in time.
 template <class F>
 void wait_until(F done) {
   constexpr int kSpins = 512;
