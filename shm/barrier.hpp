@@ -55,7 +55,7 @@ class Barrier {
   // Written by: each worker that comes, and the last one. Read by: the same. Order: acquire and release, so that the
   // last one has seen what all wrote.
   alignas(kCacheLine) std::atomic<int> arrived_{0};
-  // Written by: the last worker to come. Read by: those who wait. Order: release and acquire; publishes the work of all.
+  // Written by: the last worker to come. Read by: those who wait. Order: release and acquire; publishes all work.
   alignas(kCacheLine) std::atomic<std::uint32_t> phase_{0};
   // Written by: a worker that falls. Read by: all. Order: release and acquire; only its value matters.
   std::atomic<bool> broken_{false};

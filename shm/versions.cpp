@@ -2,7 +2,8 @@
 
 namespace sounder::shm {
 
-Versions::Versions(std::size_t floats, int workers) : versions_(2 * static_cast<std::size_t>(workers) + 1), newest_(&versions_[0]) {
+Versions::Versions(std::size_t floats, int workers)
+    : versions_(2 * static_cast<std::size_t>(workers) + 1), newest_(&versions_[0]) {
   for (Version& version : versions_) version.memory = Memory(floats, MemoryKind::heap);
   versions_[0].holders.store(1, std::memory_order_relaxed);
 }
@@ -29,7 +30,8 @@ Versions::Version& Versions::claim() {
 
 bool Versions::publish(Version& base, Version& next) {
   Version* expected = &base;
-  if (!newest_.compare_exchange_strong(expected, &next, std::memory_order_acq_rel, std::memory_order_relaxed)) return false;
+  if (!newest_.compare_exchange_strong(expected, &next, std::memory_order_acq_rel, std::memory_order_relaxed))
+    return false;
   release(base);  // its being published; that of `next` is what its writer held
   return true;
 }

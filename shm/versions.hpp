@@ -16,9 +16,9 @@ class Versions {
  public:
   struct alignas(2 * kCacheLine) Version {
     Memory memory;
-    // Written by: whoever takes or leaves the buffer. Read by: whoever looks for a free one. Order: acquire and release:
-    // who takes a free buffer has seen the last reader leave. 1 for the one who writes it or for its being published, and
-    // 1 for each reader.
+    // Written by: whoever takes or leaves the buffer. Read by: whoever looks for a free one. Order: acquire and
+    // release: who takes a free buffer has seen the last reader leave. 1 for the one who writes it or for its being
+    // published, and 1 for each reader.
     std::atomic<std::uint32_t> holders{0};
   };
 
@@ -29,8 +29,8 @@ class Versions {
   void release(Version& version) { version.holders.fetch_sub(1, std::memory_order_acq_rel); }
   /// A buffer that nobody reads, to write the next version into.
   Version& claim();
-  /// Makes `next` the newest, if `base` still is; else changes nothing. The caller holds `base`, and has claimed `next`,
-  /// which must be written already.
+  /// Makes `next` the newest, if `base` still is; else changes nothing. The caller holds `base`, and has claimed
+  /// `next`, which must be written already.
   bool publish(Version& base, Version& next);
 
  private:

@@ -15,13 +15,14 @@
 namespace sounder::shm {
 namespace {
 
-constexpr std::size_t kSides = 8;  ///< V: enough for 8 workers, and that 2 finish together
+constexpr std::size_t kSides = 8;    ///< V: enough for 8 workers, and that 2 finish together
 constexpr std::size_t kPiece = 512;  ///< ratings that stay together when a block is permuted
 
 /// Whether each step touches its user's and its item's rows alone.
 bool touches_only_its_pair(const Kernel& kernel, const Dataset& data) {
   const Examples examples = data.examples();
-  if (!kernel.list || data.spaces() != 2 || !examples.ids || examples.values || examples.offsets || examples.width != 2) return false;
+  if (!kernel.list || data.spaces() != 2 || !examples.ids || examples.values || examples.offsets || examples.width != 2)
+    return false;
   std::vector<RowId> rows;
   for (std::size_t i = 0; i < examples.count; ++i) {
     rows.clear();
@@ -60,14 +61,17 @@ class Blocks final : public Way {
  protected:
   std::size_t items() const override { return kSides; }
   std::size_t first_of(std::size_t diagonal) const override { return setting_.data.size() * diagonal / kSides; }
-  std::size_t size_of(std::size_t diagonal) const override { return starts_[(diagonal + 1) * kSides] - starts_[diagonal * kSides]; }
+  std::size_t size_of(std::size_t diagonal) const override {
+    return starts_[(diagonal + 1) * kSides] - starts_[diagonal * kSides];
+  }
 
   void between(const Round&) override {
     next_.store(0, std::memory_order_relaxed);
     intercepts_.merge();
   }
   void run(std::size_t diagonal, int worker, const Round& round) override {
-    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < kSides;) run_block(largest_first_[diagonal][i], round, worker);
+    for (std::size_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < kSides;)
+      run_block(largest_first_[diagonal][i], round, worker);
   }
   std::string name() const override { return fmt::format("{0} x {0} blocks of ratings", kSides); }
   Share share() const override {
@@ -102,7 +106,8 @@ class Blocks final : public Way {
     for (std::size_t i = pieces.size(); i > 1; --i) std::swap(pieces[i - 1], pieces[random.below(i)]);
     for (const std::size_t piece : pieces) {
       const std::size_t begin = starts_[block] + piece * kPiece;
-      step(setting_.kernel.model.get(), context, sorted_.examples(), begin, std::min(begin + kPiece, starts_[block + 1]));
+      step(setting_.kernel.model.get(), context, sorted_.examples(), begin,
+           std::min(begin + kPiece, starts_[block + 1]));
     }
   }
 
@@ -110,8 +115,8 @@ class Blocks final : public Way {
   Reordered sorted_;  ///< by block
   std::array<std::size_t, kSides * kSides + 1> starts_{};
   std::array<std::array<std::size_t, kSides>, kSides> largest_first_{};
-  // Written by: each worker that takes a block, and the last one to come to the barrier. Read by: workers. Order: relaxed;
-  // the barrier orders all else.
+  // Written by: each worker that takes a block, and the last one to come to the barrier. Read by: workers. Order:
+  // relaxed; the barrier orders all else.
   alignas(kCacheLine) std::atomic<std::size_t> next_{0};
 };
 

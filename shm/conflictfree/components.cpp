@@ -11,15 +11,16 @@
 namespace sounder::shm {
 namespace {
 
-constexpr std::size_t kBins = 16;                                    ///< parts of a batch
-constexpr std::size_t kSizes[] = {8192, 4096, 2048, 1024, 512, 256}; ///< of batches, tried in this order
-constexpr std::size_t kTried = 8;                                    ///< batches of each size
+constexpr std::size_t kBins = 16;                                     ///< parts of a batch
+constexpr std::size_t kSizes[] = {8192, 4096, 2048, 1024, 512, 256};  ///< of batches, tried in this order
+constexpr std::size_t kTried = 8;                                     ///< batches of each size
 
 /// Finds the components of batches. Keeps a number for each row, so that a batch costs what it touches.
 class Components {
  public:
   explicit Components(const Setting& setting) : setting_(setting) {
-    for (std::size_t t = 0; t < setting.kernel.layout.tables(); ++t) owner_.emplace_back(setting.kernel.layout.shape(t).rows, kNobody);
+    for (std::size_t t = 0; t < setting.kernel.layout.tables(); ++t)
+      owner_.emplace_back(setting.kernel.layout.shape(t).rows, kNobody);
   }
 
   /// The component of each example of a batch, named by its first example, counted from the batch's begin.
@@ -29,7 +30,8 @@ class Components {
     seen_.clear();
     for (std::uint32_t i = 0; i < batch.size(); ++i) {
       rows_.clear();
-      setting_.kernel.list(setting_.kernel.model.get(), setting_.data.examples(), batch.begin + i, batch.begin + i + 1, rows_);
+      setting_.kernel.list(setting_.kernel.model.get(), setting_.data.examples(), batch.begin + i, batch.begin + i + 1,
+                           rows_);
       for (const RowId row : rows_) {
         std::uint32_t& owner = owner_[row.table][row.row];
         if (owner == kNobody) {
@@ -148,8 +150,8 @@ class ByComponents final : public Way {
   Reordered sorted_;               ///< by batch and bin
   std::vector<std::size_t> bins_;  ///< where in it bin b of batch i begins: [i * kBins + b]
   Share share_;
-  // Written by: each worker that takes a bin, and the last one to come to the barrier. Read by: workers. Order: relaxed;
-  // the barrier orders all else.
+  // Written by: each worker that takes a bin, and the last one to come to the barrier. Read by: workers. Order:
+  // relaxed; the barrier orders all else.
   alignas(kCacheLine) std::atomic<std::size_t> next_{0};
 };
 

@@ -26,7 +26,12 @@ class Reordered {
 
   Examples examples() const {
     const auto data = [](const auto& array) { return array.empty() ? nullptr : array.data(); };
-    return {.offsets = data(offsets_), .ids = data(ids_), .values = data(values_), .labels = labels_.data(), .width = width_, .count = labels_.size()};
+    return {.offsets = data(offsets_),
+            .ids = data(ids_),
+            .values = data(values_),
+            .labels = labels_.data(),
+            .width = width_,
+            .count = labels_.size()};
   }
 
  private:

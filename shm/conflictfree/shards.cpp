@@ -1,5 +1,5 @@
-// Way `shards`: a batch is cut into V fixed shards, each gathered at frozen parameters; the sums are applied row by row, in a
-// row always shard 0, 1, ..., V - 1.
+// Way `shards`: a batch is cut into V fixed shards, each gathered at frozen parameters; the sums are applied row by
+// row, in a row always shard 0, 1, ..., V - 1.
 #include <algorithm>
 #include <bit>
 
@@ -10,14 +10,17 @@
 namespace sounder::shm {
 namespace {
 
-constexpr std::size_t kShards = 8;      ///< V: enough for 8 workers; more cost a sum each
-constexpr std::size_t kStripe = 32;     ///< rows that a worker applies at a time: some whole cache lines of hot ones
+constexpr std::size_t kShards = 8;   ///< V: enough for 8 workers; more cost a sum each
+constexpr std::size_t kStripe = 32;  ///< rows that a worker applies at a time: some whole cache lines of hot ones
 
-/// Examples of a batch. A row that all examples touch moves once a batch: on small sets 200 times an epoch at least, else it
-/// lags behind (spam, 20 epochs, 38 batches of 128: loss +20 %). From 128 on the barriers cost little.
-std::size_t standard_batch(std::size_t examples) { return std::clamp<std::size_t>(std::bit_floor(examples / 190), 16, 128); }
+/// Examples of a batch. A row that all examples touch moves once a batch: on small sets 200 times an epoch at least,
+/// else it lags behind (spam, 20 epochs, 38 batches of 128: loss +20 %). From 128 on the barriers cost little.
+std::size_t standard_batch(std::size_t examples) {
+  return std::clamp<std::size_t>(std::bit_floor(examples / 190), 16, 128);
+}
 
-/// A row that a batch touches: planned once, as batches are the same in all epochs. About 6 bytes a nonzero of the data.
+/// A row that a batch touches: planned once, as batches are the same in all epochs. About 6 bytes a nonzero of the
+/// data.
 struct Touched {
   std::uint32_t row;
   std::uint16_t table;
@@ -29,7 +32,8 @@ struct Touched {
 class Touches {
  public:
   explicit Touches(const Setting& setting) : setting_(setting) {
-    for (std::size_t t = 0; t < setting.kernel.layout.tables(); ++t) rows_.emplace_back(setting.kernel.layout.shape(t).rows);
+    for (std::size_t t = 0; t < setting.kernel.layout.tables(); ++t)
+      rows_.emplace_back(setting.kernel.layout.shape(t).rows);
   }
 
   /// In the order of tables and rows.
@@ -73,12 +77,14 @@ class Touches {
   std::vector<Touched> touched_;
 };
 
-/// Steps the rule on the sum over the shards of a row, and clears them. V by V: rows of width 1 have one cell, the others
-/// whole strips.
+/// Steps the rule on the sum over the shards of a row, and clears them. V by V: rows of width 1 have one cell, the
+/// others whole strips.
 template <class V, class Rule>
-SOUNDER_INLINE void apply_row(const Relaxed<Rule>& access, float* cell, float* const* sums, std::size_t width, const Touched& touched) {
+SOUNDER_INLINE void apply_row(const Relaxed<Rule>& access, float* cell, float* const* sums, std::size_t width,
+                              const Touched& touched) {
   float a = 0;
-  for (unsigned left = touched.shards; left; left &= left - 1) a += shared_cell::get<float>(sums[std::countr_zero(left)] + width);
+  for (unsigned left = touched.shards; left; left &= left - 1)
+    a += shared_cell::get<float>(sums[std::countr_zero(left)] + width);
   for (std::size_t i = 0; i < width; i += sizeof(V) / sizeof(float)) {
     V x{};
     for (unsigned left = touched.shards; left; left &= left - 1) {
@@ -94,7 +100,8 @@ SOUNDER_INLINE void apply_row(const Relaxed<Rule>& access, float* cell, float* c
 class Shards final : public Way {
  public:
   explicit Shards(const Setting& setting)
-      : Way(setting), batches_(cut_into_batches(setting.data, setting.options.batch.value_or(standard_batch(setting.data.size())))) {
+      : Way(setting),
+        batches_(cut_into_batches(setting.data, setting.options.batch.value_or(standard_batch(setting.data.size())))) {
     for (std::size_t s = 0; s < kShards; ++s) sums_.emplace_back(setting.kernel.layout.with_states(Gather::kStates));
     Touches touches(setting);
     std::size_t thinned = 0;  // examples since the intercept was last applied
@@ -123,26 +130,34 @@ class Shards final : public Way {
       const Range shard = Touches::part(batches_[batch], s);
       if (shard.size() == 0) continue;
       for (std::size_t t = 0; t < sums_[s].layout().tables(); ++t) context.cells.write[t] = sums_[s].cells().write[t];
-      setting_.kernel.step_of(AccessKind::gather)(setting_.kernel.model.get(), context, setting_.data.examples(), shard.begin, shard.end);
+      setting_.kernel.step_of(AccessKind::gather)(setting_.kernel.model.get(), context, setting_.data.examples(),
+                                                  shard.begin, shard.end);
       apply(round, starts[s], starts[s + 1]);  // what no other shard reads: no need to wait, and the cells are at hand
     }
     if (!barrier_.wait(probe_of(setting_, worker))) return;
     const std::size_t end = starts[kShards + 1];
-    for (std::size_t at = starts[kShards] + me * kStripe; at < end; at += workers * kStripe) apply(round, at, std::min(end, at + kStripe));
+    for (std::size_t at = starts[kShards] + me * kStripe; at < end; at += workers * kStripe)
+      apply(round, at, std::min(end, at + kStripe));
   }
 
-  std::string name() const override { return fmt::format("{} shards of {} examples at frozen parameters", kShards, batches_.front().size()); }
+  std::string name() const override {
+    return fmt::format("{} shards of {} examples at frozen parameters", kShards, batches_.front().size());
+  }
   Share share() const override { return share_; }
 
  private:
   /// Chunks begin where the largest batches do; smaller ones are parts of one.
-  std::size_t chunk_of(const Range& batch) const { return batch.begin / chunk_size(setting_.data.size(), setting_.data.nonzeros()); }
+  std::size_t chunk_of(const Range& batch) const {
+    return batch.begin / chunk_size(setting_.data.size(), setting_.data.nonzeros());
+  }
 
   /// First the rows that one shard alone touches, shard by shard, then the shared ones.
   void plan(const std::vector<Touched>& touched) {
     for (std::size_t s = 0; s <= kShards; ++s) {
       starts_.push_back(touched_.size());
-      const auto belongs = [&](const Touched& t) { return s < kShards ? t.shards == 1u << s : std::popcount(t.shards) > 1; };
+      const auto belongs = [&](const Touched& t) {
+        return s < kShards ? t.shards == 1u << s : std::popcount(t.shards) > 1;
+      };
       std::ranges::copy_if(touched, std::back_inserter(touched_), belongs);
     }
   }
@@ -189,7 +204,8 @@ class Shards final : public Way {
   std::vector<Range> batches_;
   std::vector<Parameters> sums_;  ///< of each shard
   std::vector<Touched> touched_;
-  std::vector<std::size_t> starts_;  ///< in touched_: of batch b those of shard s alone from [b * (kShards + 1) + s] on, then the shared
+  /// In touched_: of batch b those of shard s alone from [b * (kShards + 1) + s] on, then the shared ones.
+  std::vector<std::size_t> starts_;
   Share share_;
 };
 

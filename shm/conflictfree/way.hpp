@@ -12,8 +12,8 @@
 
 namespace sounder::shm {
 
-/// Ratings: V x V blocks of users and items; those of one diagonal share no row. Null if the steps of the model touch other
-/// rows than those of the example's user and item.
+/// Ratings: V x V blocks of users and items; those of one diagonal share no row. Null if the steps of the model touch
+/// other rows than those of the example's user and item.
 std::unique_ptr<Discipline> make_blocks(const Setting& setting);
 /// Batches of examples whose conflict graph falls apart: its components run in parallel. Null if the largest component
 /// holds half of a batch of any size.
@@ -21,8 +21,8 @@ std::unique_ptr<Discipline> make_components(const Setting& setting);
 /// Any model with touches(): gradients of fixed shards of a batch at frozen parameters, added up in a fixed order.
 std::unique_ptr<Discipline> make_shards(const Setting& setting);
 
-/// Examples [0, count) cut into batches of about `size`: parts of a chunk or several whole chunks, so that serial's order
-/// of chunks is an order of batches.
+/// Examples [0, count) cut into batches of about `size`: parts of a chunk or several whole chunks, so that serial's
+/// order of chunks is an order of batches.
 std::vector<Range> cut_into_batches(const Dataset& data, std::size_t size);
 
 /// A round of items one after the other, each by all workers at once.

@@ -1,6 +1,6 @@
 // Mode `averaged`.
-// Guarantee: each worker's run is sequential, on a copy of its own; the result is the mean of the copies, with their rule
-//   state, weighted by the examples that each has seen. The same for the same number of workers.
+// Guarantee: each worker's run is sequential, on a copy of its own; the result is the mean of the copies, with their
+//   rule state, weighted by the examples that each has seen. The same for the same number of workers.
 // Staleness: an epoch: nobody sees another worker's updates before its end.
 // Cost: no messages; a copy of the parameters a worker, and reading all of them once an epoch.
 // Blocks when: at the end of an epoch.
@@ -48,7 +48,8 @@ class Averaged final : public Discipline {
     queue_->check({});
     for (const Range& range : full() ? own_order(round, me) : shard(me)) {
       if (queue_->stopped()) break;
-      setting_.kernel.step_of(AccessKind::relaxed)(setting_.kernel.model.get(), context, setting_.data.examples(), range.begin, range.end);
+      setting_.kernel.step_of(AccessKind::relaxed)(setting_.kernel.model.get(), context, setting_.data.examples(),
+                                                   range.begin, range.end);
       seen += range.size();
       queue_->check(range, context.cells);
     }
@@ -77,7 +78,8 @@ class Averaged final : public Discipline {
   bool alone() const { return setting_.workers == 1; }
   bool full() const { return setting_.options.data_per_worker == DataPerWorker::full; }
   std::size_t examples() const {
-    return std::accumulate(order_.begin(), order_.end(), std::size_t{0}, [](std::size_t sum, const Range& range) { return sum + range.size(); });
+    return std::accumulate(order_.begin(), order_.end(), std::size_t{0},
+                           [](std::size_t sum, const Range& range) { return sum + range.size(); });
   }
 
   /// The worker's part of the order, cut at examples: chunks would be too coarse on small sets.
@@ -114,7 +116,9 @@ ModeEntry averaged_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
           .sums = Sums::averaged,
-          .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Averaged>(setting); }};
+          .make = [](const Setting& setting) -> std::unique_ptr<Discipline> {
+            return std::make_unique<Averaged>(setting);
+          }};
 }
 
 }  // namespace sounder::shm

@@ -1,12 +1,12 @@
 // Mode `replicated`.
-// Guarantee: with `--replica core` no update is lost (a replica a worker, merged by the guarded sum under a lock per block of
-//   64 floats). The workers of a NUMA node share one as in hogwild, and may lose updates while it is merged.
+// Guarantee: with `--replica core` no update is lost (a replica a worker, merged by the guarded sum under a lock per
+//   block of 64 floats). The workers of a NUMA node share one as in hogwild, and may lose updates while it is merged.
 // Staleness: about `--merge-every` examples on each other replica.
 // Cost: no messages; a copy of the parameters a replica; each merge reads and writes all of it.
 // Blocks when: at the end of a round, for the merge of the same block by another worker.
 // Fails how: long periods slow convergence; short ones cost the merging of a large model.
-// Source: Zhang and Re, "DimmWitted", VLDB 2014 (PerCore, PerNode, PerMachine), which averages without a lock; Zhang, Hsieh,
-//   Akella, "HogWild++", ICDM 2016, which exchanges movements as here.
+// Source: Zhang and Re, "DimmWitted", VLDB 2014 (PerCore, PerNode, PerMachine), which averages without a lock; Zhang,
+//   Hsieh, Akella, "HogWild++", ICDM 2016, which exchanges movements as here.
 #include <mutex>
 
 #include <sounder/shm/topology.hpp>
@@ -29,14 +29,16 @@ HotRowsOptions every_row(const Options& options) {
 /// The parameters as some workers see them.
 struct alignas(2 * kCacheLine) Replica {
   std::mutex door;                 ///< guards all fields
-  std::unique_ptr<Window> window;  ///< made by the first worker that comes in, so that its memory lies on that worker's node
+  std::unique_ptr<Window> window;  ///< made by the first worker that comes in: its memory lies on that worker's node
   std::size_t workers = 0, came = 0, left = 0;
 };
 
 class Replicated final : public Discipline {
  public:
   explicit Replicated(const Setting& setting)
-      : setting_(setting), plan_(setting.kernel, setting.data, every_row(setting.options)), locks_(plan_.blocks.size()) {
+      : setting_(setting),
+        plan_(setting.kernel, setting.data, every_row(setting.options)),
+        locks_(plan_.blocks.size()) {
     if (setting.workers == 1 || setting.options.replica == ReplicaName::machine) return;  // hogwild
     const auto nodes = numa_nodes();
     const Placement placement = place(setting.workers, setting.options.pin);
@@ -91,7 +93,9 @@ ModeEntry replicated_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
           .adds_states = true,
-          .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Replicated>(setting); }};
+          .make = [](const Setting& setting) -> std::unique_ptr<Discipline> {
+            return std::make_unique<Replicated>(setting);
+          }};
 }
 
 }  // namespace sounder::shm

@@ -1,14 +1,14 @@
 // Mode `snapshot`.
-// Guarantee: a gradient reads one consistent version of all parameters; every update is applied to the newest version, and
-//   none is lost.
+// Guarantee: a gradient reads one consistent version of all parameters; every update is applied to the newest version,
+//   and none is lost.
 // Staleness: the versions published while a private batch is gathered, about one of each other worker.
-// Cost: no messages; a copy of all parameters for each private batch, and again for each lost race: for dense models. Memory:
-//   2 P + 1 versions.
-// Blocks when: never (lock-free: a race is lost only to a worker that published). The persistence bound of the source, after
-//   which an update is dropped, is left out: nothing is dropped.
+// Cost: no messages; a copy of all parameters for each private batch, and again for each lost race: for dense models.
+//   Memory: 2 P + 1 versions.
+// Blocks when: never (lock-free: a race is lost only to a worker that published). The persistence bound of the source,
+//   after which an update is dropped, is left out: nothing is dropped.
 // Fails how: on a large sparse model it copies far more than it computes.
-// Source: Backstrom, Papatriantafilou, Tsigas, "Consistent lock-free parallel stochastic gradient descent for fast and stable
-//   convergence" (Leashed-SGD), IPDPS 2021. Rows of a batch are scaled as in `batched`.
+// Source: Backstrom, Papatriantafilou, Tsigas, "Consistent lock-free parallel stochastic gradient descent for fast and
+//   stable convergence" (Leashed-SGD), IPDPS 2021. Rows of a batch are scaled as in `batched`.
 #include <cstring>
 
 #include "modes/mode.hpp"

@@ -85,7 +85,8 @@ Parameters by_hand(Make make, const Kernel& kernel, const Dataset& data, const O
 Parameters serially(const Kernel& kernel, const Dataset& data) {
   Parameters parameters(kernel.layout);
   kernel.initialize(parameters, 1);
-  kernel.step_of(AccessKind::relaxed)(kernel.model.get(), {.cells = parameters.cells(), .rate = static_cast<float>(kernel.default_step)},
+  kernel.step_of(AccessKind::relaxed)(kernel.model.get(),
+                                      {.cells = parameters.cells(), .rate = static_cast<float>(kernel.default_step)},
                                       data.examples(), 0, data.size());
   return parameters;
 }
@@ -110,7 +111,9 @@ TEST_SUITE("shm") {
     const Dataset data = cold_examples();
     CHECK(digests(Mode::conflictfree, make_kernel(Squares{}, data, "squares"), data, "components").size() == 1);
     const Dataset text = Dataset::train(load("synthetic:cold,examples=4000"), 1);
-    CHECK(digests(Mode::conflictfree, builtin_kernel({.model = ModelName::logistic}, text), text, "components").size() == 1);
+    CHECK(
+        digests(Mode::conflictfree, builtin_kernel({.model = ModelName::logistic}, text), text, "components").size() ==
+        1);
   }
 
   TEST_CASE("negative control: hogwild has not, where all meet in a hot row") {
@@ -146,14 +149,16 @@ TEST_SUITE("shm") {
   TEST_CASE("conflictfree: each way refuses data that it cannot cut") {
     const Options options;
     const Dataset hot = hot_examples(1000), ratings = small_set(ModelName::mf);
-    const Kernel sums = make_kernel(HotSum<true>{}, hot, "sums"), mf = builtin_kernel({.model = ModelName::mf}, ratings);
+    const Kernel sums = make_kernel(HotSum<true>{}, hot, "sums"),
+                 mf = builtin_kernel({.model = ModelName::mf}, ratings);
     Parameters of_sums(sums.layout), of_mf(mf.layout);
     CHECK_FALSE(shm::make_blocks({sums, hot, of_sums, options, 2}));
     CHECK_FALSE(shm::make_components({sums, hot, of_sums, options, 2}));
     CHECK(shm::make_blocks({mf, ratings, of_mf, options, 2}));
 
     Kernel wider = mf;  // a model that touches a row beside those of the pair
-    wider.list = [](const void* model, const Examples& examples, std::size_t begin, std::size_t end, std::vector<RowId>& rows) {
+    wider.list = [](const void* model, const Examples& examples, std::size_t begin, std::size_t end,
+                    std::vector<RowId>& rows) {
       detail::list_touches<MatrixFactorization<32>>(model, examples, begin, end, rows);
       rows.push_back({0, 0});
     };

@@ -1,6 +1,7 @@
 // Versions: a reader never sees one that is half written.
 #include <atomic>
 #include <memory>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -13,7 +14,7 @@ using shm::Versions;
 
 namespace {
 
-constexpr std::size_t kRows = 4096;
+constexpr std::size_t kRows = scaled(4096, 256);
 
 /// Every step adds 1 to all cells: whoever sees two that differ has read in the middle of an update.
 struct AllAtOnce {
@@ -21,12 +22,16 @@ struct AllAtOnce {
   std::atomic<std::uint64_t>* torn = nullptr;
   Layout layout(const Dataset&) const { return Layout{{.rows = kRows, .width = 1}}; }
   template <class V>
-  void step(V& view, const Example&) const {
+  void step(V& view, const Example& x) const {
     const float first = view.read(weights, 0);
     std::uint64_t others = 0;
     for (std::uint32_t row = 0; row < kRows; ++row) others += view.read(weights, row) != first;
     *torn += others;
-    for (std::uint32_t row = 0; row < kRows; ++row) view.descend(weights, row, view.read(weights, row), 0.f, -1.f);
+    for (std::uint32_t row = 0; row < kRows; ++row) {
+      if (row == kRows / 2 && static_cast<int>(x.label) % 64 == 0)
+        std::this_thread::yield();  // so that they meet on one core too
+      view.descend(weights, row, view.read(weights, row), 0.f, -1.f);
+    }
   }
   template <class V>
   double loss(V&, const Example&) const {
@@ -43,7 +48,7 @@ struct AllAtOnce {
 };
 
 std::uint64_t torn_reads(Mode mode) {
-  const Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(scaled(2000, 300), {0}));
+  const Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(3000, {0}));
   std::atomic<std::uint64_t> torn{0};
   const Kernel kernel = make_kernel(AllAtOnce{.torn = &torn}, data, "all at once");
   Options options = options_for(mode, 1, 3);
@@ -96,7 +101,9 @@ TEST_SUITE("shm") {
     const auto publish = [&](bool writes_first) {
       Versions::Version &base = versions.acquire(), &next = versions.claim();
       const float value = base.memory.data()[0] + 1;
-      const auto write = [&](std::size_t begin, std::size_t end) { std::fill(next.memory.data() + begin, next.memory.data() + end, value); };
+      const auto write = [&](std::size_t begin, std::size_t end) {
+        std::fill(next.memory.data() + begin, next.memory.data() + end, value);
+      };
       write(0, writes_first ? kPageFloats : kPageFloats / 2);
       CHECK(versions.publish(base, next));
       versions.release(base);
