@@ -6,7 +6,7 @@
 namespace sounder::bench {
 namespace {
 
-std::string percent(double share) { return fmt::format("{:.2g} %", 100 * share); }
+std::string percent(double share) { return share < 0.0995 ? fmt::format("{:.2g} %", 100 * share) : fmt::format("{:.0f} %", 100 * share); }
 
 /// "staleness p50 1 p99 3 max 17 updates, 4.1 % of updates met a change, 0.9 % of writes lost, busy 97 %"
 std::string findings(const Telemetry& t) {

@@ -12,7 +12,7 @@ constexpr std::size_t kSample = 512;  ///< examples; they are shuffled, so the f
 constexpr std::size_t kTop = 5;
 constexpr std::size_t kLineFloats = kCacheLine / sizeof(float);
 
-/// In which share of the examples each line is written; every table begins on a line.
+/// In which share of the examples each line is written; every table begins on a line. A wide row counts as its first.
 std::unordered_map<std::size_t, double> shares_of(const Kernel& kernel, const Dataset& data) {
   const Layout& layout = kernel.layout;
   const std::size_t sample = std::min(data.size(), kSample);
@@ -24,9 +24,8 @@ std::unordered_map<std::size_t, double> shares_of(const Kernel& kernel, const Da
     lines.clear();
     kernel.list(kernel.model.get(), data.examples(), i, i + 1, rows);
     for (const RowId row : rows) {
-      const std::size_t begin = layout.offset(row.table) + row.row * layout.stride(row.table);
-      for (std::size_t line = begin / kLineFloats; line * kLineFloats < begin + layout.stride(row.table); ++line)
-        if (lines.empty() || lines.back() != line) lines.push_back(line);
+      const std::size_t line = (layout.offset(row.table) + row.row * layout.stride(row.table)) / kLineFloats;
+      if (lines.empty() || lines.back() != line) lines.push_back(line);
     }
     if (!std::is_sorted(lines.begin(), lines.end())) std::sort(lines.begin(), lines.end());
     lines.erase(std::unique(lines.begin(), lines.end()), lines.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -13,14 +14,14 @@
 namespace sounder {
 namespace {
 
-// A window is 128 examples in 16,384 and costs about 1.5 times as much again: 1.2 % (docs/benchmarks.md). One update in
-// 8 of a window is one in 1,024 of all.
+// A window is 128 examples in 16,384, whose steps cost about 2.5 times as much again: 2 % (docs/benchmarks.md). One update
+// in 8 of a window is one in 1,024 of all.
 constexpr std::uint64_t kWindow = 128;
 constexpr std::uint64_t kWindowEvery = 128 * kWindow;
 constexpr std::uint64_t kSampleEvery = 8;
 constexpr std::uint64_t kPeriodEvery = 1024;  ///< own examples from one sampled period between publications to the next
 constexpr std::size_t kGroup = View<Frozen>::kThinning;  ///< a piece may be cut there without another result
-constexpr std::uint32_t kAuditParts = 4;   ///< so many windows audit all rows: the steps of a window stay nearly as short as others
+constexpr std::uint32_t kAuditParts = 4;   ///< so many windows audit all rows: the longer a step, the less it meets
 constexpr std::uint32_t kAuditCells = 1u << 16;  ///< a table; rows further behind are rare, and share cells
 constexpr std::uint64_t kMostAudited = 1u << 22;  ///< writes before the cells are emptied: far below 2^24
 
@@ -154,27 +155,36 @@ void Probe::end_audit() {
 }
 
 void Probe::rehearse(std::size_t example) {
-  const auto each_weight = [&](auto f) {
+  // f(row, strip of its weights): one weight where rows have one, else as many as a vector holds.
+  const auto each_strip = [&](auto f) {
     for (const RowId row : rows_) {
       const Probes::Place& place = all_.places_[row.table];
       const float* const weights = context_->cells.read[row.table] + row.row * place.stride;
-      for (std::size_t k = 0; k < place.width; ++k) f(row, k, shared_cell::get<float>(weights + k));
+      if (place.width == 1)
+        f(row, shared_cell::get<float>(weights));
+      else
+        for (std::size_t k = 0; k < place.width; k += ThreadLanes::kStrip) f(row, shared_cell::get<ThreadLanes::F>(weights + k));
     }
   };
   std::size_t count = 0;
   for (const RowId row : rows_) count += all_.places_[row.table].width;
   seen_.resize(count);
   float* seen = seen_.data();
-  each_weight([&](RowId, std::size_t, float value) { *seen++ = value; });
+  each_strip([&](RowId, auto strip) {
+    std::memcpy(seen, &strip, sizeof strip);
+    seen += sizeof strip / sizeof(float);
+  });
   all_.kernel_.loss(all_.kernel_.model.get(), context_->cells, *examples_, example, example + 1);
 
   constexpr std::size_t kNone = ~std::size_t{0};
   std::size_t last = kNone;
   seen = seen_.data();
-  each_weight([&](RowId row, std::size_t k, float value) {
-    if (std::bit_cast<std::uint32_t>(value) == std::bit_cast<std::uint32_t>(*seen++)) [[likely]] return;
+  each_strip([&](RowId row, auto strip) {
+    const bool same = std::memcmp(seen, &strip, sizeof strip) == 0;  // of the bits: NaN equals itself
+    seen += sizeof strip / sizeof(float);
+    if (same) [[likely]] return;
     const Probes::Place& place = all_.places_[row.table];
-    const std::size_t line = (place.offset + row.row * place.stride + k) * sizeof(float) / kCacheLine;
+    const std::size_t line = (place.offset + row.row * place.stride) * sizeof(float) / kCacheLine;  // the first of a wide row
     if (line != last) ++conflicts_[line];
     last = line;
   });

@@ -9,7 +9,7 @@
 
 namespace sounder {
 
-/// A cache line of the parameters that many updates write (docs/modes.md, "What telemetry means").
+/// A cache line of the parameters that many updates write, or a row of several lines (docs/modes.md, "What telemetry means").
 struct HotLine {
   std::size_t table = 0;
   std::vector<std::uint32_t> features;  ///< original ids of its rows; empty: an intercept
