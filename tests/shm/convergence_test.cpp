@@ -41,7 +41,7 @@ TEST_SUITE("shm") {
           CAPTURE(threads);
           options.mode = mode.value;
           options.threads = threads;
-          options.batch = 16;  // more cost progress: the mean of a batch moves its hot rows once
+          options.batch = 8;  // more cost progress: the mean of a batch moves its hot rows once
           options.data_per_worker = DataPerWorker::full;  // on shards, the mean makes about the progress of one worker
           options.pin = together ? PinName::none : PinName::core;  // else, on few cores, one worker may be done before the next one wakes
           CHECK(train(kernel, data, options).curve.back().train_loss / serial <

@@ -155,7 +155,8 @@ TEST_SUITE("train") {
         const std::string straight = run(kernel, data, options(4, 1)).digest;
         const Checkpoint checkpoint = checkpoint_after(2, kernel, data, options(4, 2));
         for (const int threads : {1, 2, 3}) CHECK(run(kernel, data, options(4, threads), &checkpoint).digest == straight);
-        CHECK(run(kernel, data, in_serial(rule), &checkpoint).digest != straight);  // another order
+        if (model.value != ModelName::cut)  // whose components are stepped on in the order of serial
+          CHECK(run(kernel, data, in_serial(rule), &checkpoint).digest != straight);
       }
     }
   }

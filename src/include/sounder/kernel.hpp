@@ -160,8 +160,10 @@ template <class M, class Access>
     const std::size_t stop = std::min(end, i + View<Access>::kThinning);
     if constexpr (requires { M::intercept; }) view.open_intercept(M::intercept);
     if constexpr (requires { M::kTile; })
-      for (; m.tile && !apart && i + M::kTile <= stop; i += M::kTile) {
+      for (; m.tile && !held && i + M::kTile <= stop; i += M::kTile) {
         Example tile[M::kTile];
+        if (apart) [[unlikely]]  // counted, as one example is; what they meet is not measured
+          for (std::size_t k = 0; k < M::kTile; ++k) enter_step(context, m, example_of<M>(examples, i + k), i + k), leave_step(context);
         for (std::size_t k = 0; k < M::kTile; ++k) tile[k] = example_of<M>(examples, i + k);
         m.step_tile(view, tile);
       }
