@@ -131,6 +131,11 @@ def main():
     chosen, all_rows = flags()
     lab = Lab(chosen.bench, chosen.scale == "small", chosen.repeats)
     begin = time.monotonic()
+    try:
+        lab.meet()
+    except Failed as error:
+        print(f"papers: {error}", file=sys.stderr)
+        return 1
     for row in all_rows:
         carry_out(row, lab)
     summary = summary_of(lab, all_rows, time.monotonic() - begin)
