@@ -77,6 +77,10 @@ Json options_of(const Settings& s) {
           {"seed", o.seed},
           {"hot_rows", or_null(o.hot_rows)},
           {"flush", or_null(o.flush)},
+          {"batch", o.batch == Options::kAll ? Json("all") : or_null(o.batch)},
+          {"data_per_worker", name_of(kDataPerWorkers, o.data_per_worker)},
+          {"replica", name_of(kReplicas, o.replica)},
+          {"merge_every", or_null(o.merge_every)},
           {"target_loss", number(o.target_loss)},
           {"simulate_workers", or_null(s.simulate_workers)},
           {"tau", or_null(s.tau)},
@@ -172,7 +176,7 @@ const std::vector<std::string>& csv_columns() {
       "test_metric.value", "step", "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest",
       "target_seconds", "staleness.unit", "staleness.mean", "staleness.p50", "staleness.p99", "staleness.max", "staleness.samples",
       "conflict_rate", "lost_rate", "compute_seconds", "wait_seconds", "hardware_efficiency", "statistical_efficiency", "messages_sent",
-      "cpu_updates", "gpu_updates", "audit", "stopped", "backoffs",
+      "cpu_updates", "gpu_updates", "audit", "stopped", "remark", "backoffs",
       "diverged.epoch", "diverged.examples", "diverged.loss", "diverged.step",
       // run
       "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",
@@ -182,6 +186,7 @@ const std::vector<std::string>& csv_columns() {
       "options.team", "options.pin", "options.epochs", "options.step", "options.schedule",
       "options.decay", "options.phase", "options.backoff", "options.l2", "options.l1",
       "options.rule", "options.telemetry", "options.seed", "options.hot_rows", "options.flush",
+      "options.batch", "options.data_per_worker", "options.replica", "options.merge_every",
       "options.target_loss", "options.simulate_workers", "options.tau", "options.record", "options.replay",
       "options.load", "options.auto", "options.checkpoint", "options.every", "options.resume"};
   return columns;
@@ -263,6 +268,7 @@ Json summary_record(const RunFacts& facts, const Result& result) {
   record["stopped"] = name_of(kStoppeds, result.stopped);
   record["backoffs"] = result.backoffs.size();
   record["diverged"] = diverged(result);
+  record["remark"] = facts.remark.empty() ? Json(nullptr) : Json(facts.remark);
   return record;
 }
 

@@ -26,6 +26,7 @@ struct RunFacts {
   std::optional<double> auc;   ///< of the test set, at the end
   std::optional<Efficiency> efficiency;  ///< against an earlier run of the session,
   std::string reference;                 ///< this one: "hogwild x1"
+  std::string remark;          ///< of the backend, at the end
 };
 
 Json run_record(const Settings& settings, const RunFacts& facts);

@@ -9,6 +9,7 @@
 #include <new>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <sounder/error.hpp>
 #include <sounder/shm/advice.hpp>
@@ -37,6 +38,7 @@ void on_signal(int signal) {
 
 constexpr const char* kTransformFact = "transform";
 constexpr const char* kNormalizeFact = "normalize";
+constexpr const char* kClassesFact = "classes";
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -55,7 +57,10 @@ std::map<std::string, std::string> preparation_of(const Settings& settings) {
   std::map<std::string, std::string> facts{{"l2", fmt::format("{}", settings.model.l2)},
                                            {kTransformFact, std::string(name_of(kTransforms, settings.load.transform))},
                                            {kNormalizeFact, std::string(name_of(kNormalizes, settings.load.normalize))}};
-  if (settings.model.model == ModelName::mf) facts["factors"] = fmt::format("{}", settings.model.factors);
+  facts["l1"] = fmt::format("{}", settings.model.l1);
+  const ModelName model = settings.model.model;
+  if (model == ModelName::mf || model == ModelName::fm) facts["factors"] = fmt::format("{}", settings.model.factors);
+  if (model == ModelName::mlp) facts["hidden"] = fmt::format("{}", settings.model.hidden);
   return facts;
 }
 
@@ -68,6 +73,15 @@ void check_facts(const SavedModel& saved, const Settings& settings) {
   };
   check(kTransformFact, name_of(kTransforms, settings.load.transform));
   check(kNormalizeFact, name_of(kNormalizes, settings.load.normalize));
+}
+
+/// The slots of its rows are the classes that it was trained on, in their order.
+void check_classes(const SavedModel& saved, const Settings& settings, const Dataset& data) {
+  const auto trained = saved.facts.find(kClassesFact);
+  const std::string given = fmt::format("{}", fmt::join(data.classes(), ","));
+  if (trained != saved.facts.end() && trained->second != given)
+    throw Error(fmt::format("the model {} tells classes {} apart, but {} holds {}: give data of the same classes", settings.start,
+                            trained->second, data.name(), given));
 }
 
 Loaded load_all(const Settings& settings) {
@@ -83,6 +97,7 @@ Loaded load_all(const Settings& settings) {
   if (loaded.start) extra = loaded.start->ids_by_space(columns.spaces);
   if (loaded.resume) extra = loaded.resume->ids_by_space(columns.spaces);
   loaded.train = Dataset::train(std::move(columns), settings.options.seed, extra);
+  if (loaded.start) check_classes(*loaded.start, settings, *loaded.train);
   if (!settings.test.empty()) loaded.test = Dataset::test(load(settings.test, settings.load), *loaded.train);
   loaded.seconds = seconds_since(begin);
   return loaded;
@@ -137,15 +152,17 @@ class Session {
     introduce();
     std::deque<Result> results;
     std::vector<TableRow> rows;
+    std::string remarks;
     for (PlannedRun planned : plan_of(settings_)) {
       if (interrupted.load(std::memory_order_relaxed)) break;
       if (planned.automatic) take_advice(planned);
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts, rows));
       rows.push_back({planned, &results.back(), facts.auc, facts.efficiency, facts.reference, workers_of(planned)});
+      if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", label_of(planned), facts.remark);
     }
     if (!settings_.quiet)
-      fmt::print(out_, "{}{}", table_of(rows, *loaded_.train, kernel_.task),
+      fmt::print(out_, "{}{}{}", table_of(rows, *loaded_.train, kernel_.task), remarks,
                  telemetry_of(rows, settings_.options.telemetry == TelemetryName::full));
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
@@ -213,7 +230,8 @@ class Session {
             .staleness = {},
             .auc = {},
             .efficiency = {},
-            .reference = {}};
+            .reference = {},
+            .remark = {}};
   }
 
   /// Against the run of the same mode on one thread, else against serial, if either has run before.
@@ -257,6 +275,7 @@ class Session {
     if (simulator) facts.staleness = simulator->staleness();
     if (facts.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
+    facts.remark = backend->remark();
     compare(result, facts, before);
     for (RecordFile& file : files_) file.write(summary_record(facts, result));
     if (!settings_.replay.empty()) check_replayed(recording_, settings_, result);
@@ -291,6 +310,7 @@ class Session {
       SavedModel saved = to_saved(kernel_, result.parameters, *loaded_.train);
       saved.facts[kTransformFact] = name_of(kTransforms, settings_.load.transform);
       saved.facts[kNormalizeFact] = name_of(kNormalizes, settings_.load.normalize);
+      if (!loaded_.train->classes().empty()) saved.facts[kClassesFact] = fmt::format("{}", fmt::join(loaded_.train->classes(), ","));
       save(saved, settings_.save);
     }
     if (!settings_.predict.empty()) {

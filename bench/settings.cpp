@@ -10,6 +10,7 @@
 
 #include <sounder/data/generate.hpp>
 #include <sounder/error.hpp>
+#include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 
 #include "version.hpp"
@@ -96,7 +97,7 @@ std::vector<std::optional<Mode>> modes_of(const std::string& list) {
 }
 
 std::string data_help() {
-  std::string help = "training set: a file (libsvm text, or ratings for mf; gz and xz too), builtin:NAME or synthetic:NAME,key=value";
+  std::string help = "training set: a file (libsvm text, IDX images, or ratings for mf; gz and xz too), builtin:NAME or synthetic:NAME,key=value";
   for (const Builtin& set : builtins()) help += fmt::format("\n  builtin:{:<14} {}", set.name, set.help);
   for (const Synthetic& set : synthetics()) help += fmt::format("\n  synthetic:{:<12} {}", set.name, set.help);
   return help;
@@ -105,8 +106,11 @@ std::string data_help() {
 void declare(CLI::App& app, Settings& s) {
   CommandLine line(app);
   Options& o = s.options;
-  line.text("--mode", help_of("disciplines to run, a comma-separated list, all, or auto (the fastest on a sample of the data)", kModes), "NAME[,NAME]",
-            [&](const std::string& value) { s.modes = modes_of(value); });
+  line.text("--mode", help_of("disciplines to run, a comma-separated list, all that the other flags allow, or auto (the fastest on a sample of the data)", kModes), "NAME[,NAME]",
+            [&](const std::string& value) {
+              s.modes = modes_of(value);
+              s.all_modes = value == "all";
+            });
   line.name("--model", kModels, s.model.model, "what to train");
   line.path("--data", s.data, data_help(), "SOURCE");
   line.path("--test", s.test, "held-out set, evaluated after every epoch", "SOURCE");
@@ -145,6 +149,13 @@ void declare(CLI::App& app, Settings& s) {
   line.number<std::uint64_t>("--seed", o.seed, "of the order of the examples and the start values (default 1)");
   line.number<std::size_t>("--hot-rows", o.hot_rows, "mode cached: most rows that a worker keeps privately, rounded up to whole pages (default: from the data)");
   line.number<int>("--flush", o.flush, "mode cached: own updates of a row between merges, rounded down to a power of two (default: from the threads)");
+  line.text("--batch", "modes with batches: examples a batch, over all workers, or all (default: by the mode)", "N|all",
+            [&](const std::string& value) { o.batch = value == "all" ? Options::kAll : number_of<std::size_t>("--batch", value); });
+  line.name("--data-per-worker", kDataPerWorkers, o.data_per_worker,
+            fmt::format("mode averaged: what a worker trains on (default {})", name_of(kDataPerWorkers, o.data_per_worker)));
+  line.name("--replica", kReplicas, o.replica,
+            fmt::format("mode replicated: whose workers share a replica (default {})", name_of(kReplicas, o.replica)));
+  line.number<int>("--merge-every", o.merge_every, "mode replicated: examples of a replica between merges (default: 512)");
   line.number<double>("--target-loss", o.target_loss, "end a run when the training loss is at or below this");
   line.name("--telemetry", kTelemetries, o.telemetry, fmt::format("what to measure (default {})", name_of(kTelemetries, o.telemetry)));
   line.path("--curve", s.curve, "write the records of all runs, as JSON lines (.jsonl) or a table (.csv)");
@@ -163,6 +174,15 @@ void declare(CLI::App& app, Settings& s) {
   app.add_flag("--inspect", s.inspect, "report what the data say about contention, and which mode to use, instead of training");
   app.add_flag("--quiet", s.quiet, "no live line and no table");
   app.add_flag_callback("--version", [] { throw CLI::CallForVersion(version_text(), 0); }, "what was compiled in");
+}
+
+/// `all` are those that can run with the other flags.
+void leave_out_refused(Settings& s) {
+  std::erase_if(s.modes, [&](const std::optional<Mode>& mode) {
+    Options options = s.options;
+    options.mode = *mode;
+    return !shm::refusal(options).empty();
+  });
 }
 
 /// Fails early if a file could not be written: a run may take hours.
@@ -220,6 +240,12 @@ void check(const Settings& s) {
     check_one_thread(s, "--simulate-workers");
     simulation_of(s).validate();
   }
+  for (const std::optional<Mode> mode : s.modes) {
+    if (!mode) continue;
+    Options options = s.options;
+    options.mode = *mode;
+    if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);
+  }
   if (s.data.empty()) throw Error("--data is missing: give a file, builtin:NAME or synthetic:NAME (see --help)");
   if ((format_of(s.model.model) == Format::ratings || format_of(s.model.model) == Format::cut) &&
       (s.load.transform != TransformName::none || s.load.normalize != NormalizeName::none))
@@ -232,6 +258,7 @@ void check(const Settings& s) {
       throw Error(fmt::format("{} needs --rule sgd, not {}", flag, name_of(kRules, s.options.rule)));
     if (s.modes != std::vector<std::optional<Mode>>{Mode::hogwild})
       throw Error(fmt::format("{} is of one run in mode hogwild: give --mode hogwild", flag));
+    if (s.options.backoff) throw Error(fmt::format("{} is of one run without a second try: leave --backoff out", flag));
     if (s.simulate_workers || !(s.record.empty() || s.replay.empty()))
       throw Error(fmt::format("{} cannot be given with {}: leave one of them out", flag, s.simulate_workers ? "--simulate-workers" : "--record"));
     if (!s.replay.empty()) check_one_thread(s, "--replay");
@@ -319,6 +346,7 @@ std::optional<Settings> parse(int argc, const char* const* argv) {
     throw Error(error.what());
   }
   settings.load.format = format_of(settings.model.model);
+  if (settings.all_modes) leave_out_refused(settings);
   check(settings);
   plan_of(settings);
   return settings;

@@ -16,6 +16,7 @@ namespace sounder::bench {
 /// for each run from `modes` and `threads`.
 struct Settings {
   std::vector<std::optional<Mode>> modes{Mode::hogwild};  ///< nothing: auto, what shm::advise says
+  bool all_modes = false;    ///< `--mode all`
   std::vector<int> threads;  ///< empty: all usable cores
   ModelOptions model;
   std::string data, test;

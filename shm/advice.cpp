@@ -50,11 +50,19 @@ class Trial {
   Parameters parameters_;
 };
 
-std::vector<Advice::Trial> candidates(int threads) {
-  std::vector<Advice::Trial> all{{Mode::serial, 1, 0}};
-  if (threads > 1)
-    for (const auto& mode : kModes)
-      if (mode.value != Mode::serial && entry_of(mode.value).advisable) all.push_back({mode.value, threads, 0});
+bool advisable(Mode mode, const Dataset& data, const Options& options, int threads) {
+  if (mode == Mode::serial) return true;
+  const Advisable where = entry_of(mode).advisable;
+  const bool here = where == Advisable::always || (where == Advisable::on_ratings && data.spaces() == 2);
+  Options asked = options;
+  asked.mode = mode;
+  return here && threads > 1 && refusal(asked).empty();
+}
+
+std::vector<Advice::Trial> candidates(const Dataset& data, const Options& options, int threads) {
+  std::vector<Advice::Trial> all;
+  for (const auto& mode : kModes)
+    if (advisable(mode.value, data, options, threads)) all.push_back({mode.value, mode.value == Mode::serial ? 1 : threads, 0});
   return all;
 }
 
@@ -114,7 +122,7 @@ Advice advise(const Kernel& kernel, const Dataset& data, const Options& options,
   for (std::size_t t = 0; t < plan.head_floats.size(); ++t)
     if (static_cast<int>(t) != kernel.intercept_table) advice.hot_rows += std::min(plan.head_floats[t] / kernel.layout.stride(t), kernel.layout.shape(t).rows);
 
-  advice.trials = candidates(threads);
+  advice.trials = candidates(data, options, threads);
   std::vector<std::unique_ptr<Trial>> trials;
   for (const Advice::Trial& candidate : advice.trials)
     trials.push_back(std::make_unique<Trial>(kernel, data, options, candidate.mode, candidate.threads, advice.sample));

@@ -1,35 +1,12 @@
 #include "hot_rows.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
-#include <sounder/params/view.hpp>
+#include "touches.hpp"
 
 namespace sounder::shm {
 namespace {
-
-constexpr std::size_t kSample = 100'000;  ///< examples enough to rank rows that are hot
-
-/// In which share of the examples each row of each table is touched, from a sample: the examples are shuffled,
-/// so the first ones are as good as any.
-std::vector<std::vector<double>> touch_frequencies(const Kernel& kernel, const Dataset& data) {
-  const std::size_t sample = std::min(data.size(), kSample);
-  std::vector<std::vector<std::uint32_t>> counts;
-  std::vector<std::uint32_t*> pointers;
-  for (std::size_t t = 0; t < kernel.layout.tables(); ++t) counts.emplace_back(kernel.layout.shape(t).rows);
-  for (auto& table : counts) pointers.push_back(table.data());
-  if (kernel.count) kernel.count(kernel.model.get(), data.examples(), 0, sample, pointers.data());
-
-  std::vector<std::vector<double>> frequencies;
-  for (const auto& table : counts) {
-    auto& shares = frequencies.emplace_back();
-    for (const std::uint32_t count : table) shares.push_back(count / static_cast<double>(sample));
-  }
-  if (kernel.intercept_table >= 0)  // written once in kThinning examples
-    frequencies[static_cast<std::size_t>(kernel.intercept_table)][0] = 1. / View<Frozen>::kThinning;
-  return frequencies;
-}
 
 /// The largest z with updates * 2^z <= updates / frequency, within the longest period.
 int doublings_of(double frequency, const HotRowsOptions& options) {

@@ -26,12 +26,28 @@ void* map(void* address, std::size_t bytes, int protection, int flags, int file,
 
 }  // namespace
 
+WeightMasks::WeightMasks(const Layout& layout) : layout_(layout) {
+  for (std::size_t t = 0; layout.states() > 0 && t < layout.tables(); ++t) {
+    auto& mask = repeated_.emplace_back();
+    const std::size_t stride = layout.stride(t), width = static_cast<std::size_t>(layout.shape(t).width);
+    for (std::size_t i = 0; i < stride + kBlockFloats; ++i) mask.push_back(i % stride < width ? 1.f : 0.f);
+  }
+}
+
+const float* WeightMasks::of(std::size_t offset) const {
+  if (repeated_.empty()) return nullptr;
+  std::size_t t = layout_.tables() - 1;
+  while (layout_.offset(t) > offset) --t;
+  return repeated_[t].data() + (offset - layout_.offset(t)) % layout_.stride(t);
+}
+
 Window::Window(const HotRows& plan, BlockLocks& locks, Parameters& parameters)
     : plan_(plan),
       locks_(locks),
       shared_(parameters.memory().data()),
       bytes_(parameters.memory().floats() * sizeof(float)),
-      blocks_(plan.blocks.size()) {
+      blocks_(plan.blocks.size()),
+      masks_(parameters.layout()) {
   const Layout& layout = parameters.layout();
   auto* base = static_cast<char*>(map(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   own_ = reinterpret_cast<float*>(base);
@@ -70,7 +86,7 @@ void Window::refresh() {
 
 void Window::merge(std::size_t i) {
   const std::size_t offset = plan_.blocks[i].offset;
-  merge_guarded_sum(shared_ + offset, own_ + offset, blocks_[i]);
+  merge_guarded_sum(shared_ + offset, own_ + offset, blocks_[i], masks_.of(offset));
   locks_[i].store(0, std::memory_order_release);
 }
 

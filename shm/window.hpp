@@ -18,6 +18,19 @@ namespace sounder::shm {
 // on freeing: the merge of one worker is seen whole by the next.
 using BlockLocks = std::vector<std::atomic<std::uint32_t>>;
 
+/// Which cells of a block are weights, and which are rule state.
+class WeightMasks {
+ public:
+  explicit WeightMasks(const Layout& layout);
+  /// 1 for each of the kBlockFloats cells from `offset` on that is a weight, else 0; null where all are.
+  const float* of(std::size_t offset) const;
+
+ private:
+  Layout layout_;
+  // A table's pattern of weights and states repeats after stride floats: one mask for each place where a block may begin.
+  std::vector<std::vector<float>> repeated_;
+};
+
 /// One address range as large as the parameters, so that the ordinary kernels run on it unchanged. A step on a
 /// hot row touches private memory; `tick` merges, now and then, what has gathered there.
 class Window {
@@ -48,6 +61,7 @@ class Window {
   float* own_ = nullptr;
   std::size_t bytes_;
   std::vector<GuardedSumBlock> blocks_;
+  WeightMasks masks_;
   std::uint64_t ticks_ = 0;
 };
 

@@ -33,6 +33,8 @@ void Options::validate() const {
   require(phase >= 1 && phase <= 1'000'000, "--phase", phase, "give 1 to 1000000 epochs");
   require(every >= 0, "--every", every, "give a number of epochs, or 0 (only at the end)");
   require(!flush || (*flush >= 1 && *flush <= 4096), "--flush", flush.value_or(0), "give 1 to 4096 updates");
+  require(!batch || *batch >= 1, "--batch", 0, "give 1 or more examples, or all");
+  require(!merge_every || *merge_every >= 1, "--merge-every", merge_every.value_or(0), "give 1 or more examples");
   require(!target_loss || std::isfinite(*target_loss), "--target-loss", target_loss.value_or(0), "give a finite number");
 }
 

@@ -33,6 +33,16 @@ inline void for_each_team(const std::function<void(TeamName)>& f) {
   }
 }
 
+/// f(mode) for every mode of the table that runs on this team.
+inline void for_each_mode(TeamName team, const std::function<void(const Named<Mode>&)>& f) {
+  for (const auto& mode : kModes) {
+    Options options;
+    options.mode = mode.value;
+    options.team = team;
+    if (shm::refusal(options).empty()) f(mode);
+  }
+}
+
 /// Examples of ids, all values 1; `labels` empty: the label of each example is its place in the input, so that a
 /// model can tell which example it sees, whatever the order.
 inline Dataset examples_of(const std::vector<std::vector<std::uint32_t>>& ids, std::vector<float> labels = {},

@@ -34,23 +34,10 @@ class Cached final : public Discipline {
     window.refresh();
     StepContext context = context_of(setting_, round, worker);
     context.cells = setting_.parameters.cells(window.data());
-    const StepFunction step = setting_.kernel.step_of(AccessKind::relaxed);
-    const Examples examples = setting_.data.examples();
-    const auto piece = static_cast<std::size_t>(plan_.piece);
-    cursor.steps_on(context.cells);
-    std::size_t left = piece;  // until the next tick; a piece may be longer than a chunk
-    for (Range range; cursor.next(range);)
-      for (std::size_t i = range.begin; i < range.end;) {
-        const std::size_t stop = std::min(range.end, i + left);
-        step(setting_.kernel.model.get(), context, examples, i, stop);
-        left -= stop - i;
-        i = stop;
-        if (left == 0) {
-          window.tick();
-          if (context.probe) context.probe->published();
-          left = piece;
-        }
-      }
+    in_pieces(setting_, context, static_cast<std::size_t>(plan_.piece), cursor, [&] {
+      window.tick();
+      if (context.probe) context.probe->published();
+    });
     window.settle(context.probe);
     if (context.probe) context.probe->published();
   }
@@ -67,7 +54,8 @@ class Cached final : public Discipline {
 ModeEntry cached_mode() {
   return {.memory = MemoryKind::shareable,
           .one_worker = OneWorker::exact,
-          .advisable = true,
+          .advisable = Advisable::always,
+          .adds_states = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Cached>(setting); }};
 }
 

@@ -27,7 +27,8 @@ class Hogwild final : public Discipline {
 ModeEntry hogwild_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
-          .advisable = true,
+          .advisable = Advisable::always,
+          .sums = Sums::lossy,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Hogwild>(setting); }};
 }
 

@@ -6,10 +6,6 @@
 // Blocks when: another worker holds a row of the example. Locks are taken in ascending order: no deadlock.
 // Fails how: where every example holds the same row it is serial, at a multiple of serial's cost.
 // Source: Niu et al., NIPS 2011, section 4 ("AIG").
-#include <fmt/format.h>
-
-#include <sounder/error.hpp>
-
 #include "modes/mode.hpp"
 
 namespace sounder::shm {
@@ -17,10 +13,7 @@ namespace {
 
 class LockedMode final : public Discipline {
  public:
-  explicit LockedMode(const Setting& setting) : setting_(setting), locks_(setting.kernel.layout) {
-    if (!setting.kernel.list)
-      throw Error(fmt::format("model {} cannot run in mode locked: give it a touches(example, f)", setting.kernel.name));
-  }
+  explicit LockedMode(const Setting& setting) : setting_(setting), locks_(setting.kernel.layout) {}
 
   void work(int worker, const Round& round, ChunkQueue::Cursor& cursor) override {
     double waited = 0;
@@ -41,6 +34,7 @@ class LockedMode final : public Discipline {
 ModeEntry locked_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
+          .needs_touches = true,
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<LockedMode>(setting); }};
 }
 

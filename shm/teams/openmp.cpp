@@ -20,7 +20,7 @@ class OpenMpTeam final : public Team {
 #pragma omp parallel for schedule(static, 1) num_threads(workers_)
     for (int worker = 0; worker < workers_; ++worker)
       first.guard([&] {
-        const Pinned pinned(cpu_of(placement_, worker));
+        const Pinned pinned(cpus_of(placement_, worker));
         work(worker);
       });
     first.rethrow();

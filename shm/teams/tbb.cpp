@@ -27,7 +27,7 @@ class TbbTeam final : public Team {
     FirstError first;
     const auto guarded = [&](int worker) {
       first.guard([&] {
-        const Pinned pinned(cpu_of(placement_, worker));
+        const Pinned pinned(cpus_of(placement_, worker));
         work(worker);
       });
     };

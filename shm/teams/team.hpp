@@ -4,7 +4,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,12 +12,16 @@
 
 namespace sounder::shm {
 
-/// The processing unit of each worker; empty: workers are not pinned.
-using Placement = std::vector<int>;
+/// The processing units that each worker may run on; empty: workers are not pinned.
+using Placement = std::vector<std::vector<int>>;
 Placement place(int workers, PinName pin);
-inline std::optional<int> cpu_of(const Placement& placement, int worker) {
-  return placement.empty() ? std::nullopt : std::optional(placement[static_cast<std::size_t>(worker)]);
+/// The same on a machine with these NUMA nodes: worker k is bound to node k, modulo their number.
+Placement spread(int workers, const std::vector<std::vector<int>>& nodes);
+inline std::vector<int> cpus_of(const Placement& placement, int worker) {
+  return placement.empty() ? std::vector<int>{} : placement[static_cast<std::size_t>(worker)];
 }
+/// The NUMA node of a worker, by where it is placed; workers without a placement count as spread.
+std::size_t node_of(const Placement& placement, int worker, const std::vector<std::vector<int>>& nodes);
 
 /// Keeps the first exception of any worker until all have ended.
 class FirstError {

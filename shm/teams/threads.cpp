@@ -1,6 +1,7 @@
 // Team `threads`: std::thread, kept for the life of the team; the caller is worker 0.
 #include <algorithm>
 #include <atomic>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -16,10 +17,11 @@
 namespace sounder::shm {
 namespace {
 
-/// Whether every worker has a processing unit to itself.
-bool one_each(Placement placement) {
-  std::sort(placement.begin(), placement.end());
-  return !placement.empty() && std::adjacent_find(placement.begin(), placement.end()) == placement.end();
+/// Whether there is a processing unit for every worker.
+bool one_each(const Placement& placement) {
+  std::set<int> cpus;
+  for (const auto& each : placement) cpus.insert(each.begin(), each.end());
+  return !placement.empty() && cpus.size() >= placement.size();
 }
 
 class ThreadsTeam final : public Team {
@@ -47,7 +49,7 @@ class ThreadsTeam final : public Team {
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     first_.guard([&] {
-      const Pinned pinned(cpu_of(placement_, 0));
+      const Pinned pinned(cpus_of(placement_, 0));
       work(0);
     });
     for (int left; (left = running_.load(std::memory_order_acquire)) != 0;) await(running_, left);
@@ -77,7 +79,7 @@ class ThreadsTeam final : public Team {
   }
 
   void live(int worker) {
-    const Pinned pinned(cpu_of(placement_, worker));
+    const Pinned pinned(cpus_of(placement_, worker));
     for (int seen = 0;;) {
       await(round_, seen);
       seen = round_.load(std::memory_order_acquire);

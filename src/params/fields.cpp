@@ -31,14 +31,17 @@ FileFields read_fields(const FileKind& kind, const std::string& path) {
   if (!content.starts_with(kind.magic) || content.size() < kind.magic.size() + sizeof(std::uint64_t))
     throw Error(fmt::format("{} is not a Sounder {}: give a file that {} wrote", path, kind.noun, kind.flag));
   const std::string_view body = std::string_view(content).substr(0, content.size() - sizeof(std::uint64_t));
-  const bool intact = FieldReader(std::string_view(content).substr(body.size())).number() == XXH64(body.data(), body.size(), 0);
+  const bool intact =
+      FieldReader(std::string_view(content).substr(body.size())).number() == XXH64(body.data(), body.size(), 0);
   content.resize(body.size());
   content.erase(0, kind.magic.size());
   return {.content = std::move(content), .intact = intact};
 }
 
 std::string damaged(const FileKind& kind, const std::string& path) {
-  return fmt::format("the {} {} is cut short or altered (its checksum does not match): give an older one, or train again", kind.noun, path);
+  return fmt::format(
+      "the {} {} is cut short or altered (its checksum does not match): give an older one, or train again", kind.noun,
+      path);
 }
 
 }  // namespace sounder

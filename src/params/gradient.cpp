@@ -38,7 +38,13 @@ void Gradient::collect(const StepContext& context, const Examples& examples, std
   touched_.clear();
   kernel_->list(kernel_->model.get(), examples, begin, end, touched_);
   for (const RowId row : touched_) mark(row);
-  if (kernel_->intercept_table >= 0) mark({static_cast<std::uint32_t>(kernel_->intercept_table), 0});
+  thinned_ += end - begin;
+  if (thinned_ >= View<Gather>::kThinning) close_intercept();
+}
+
+void Gradient::close_intercept() {
+  if (kernel_->intercept_table >= 0 && thinned_ > 0) mark({static_cast<std::uint32_t>(kernel_->intercept_table), 0});
+  thinned_ = 0;
 }
 
 void Gradient::apply(const StepContext& context, std::span<const RowId> rows, const std::vector<std::vector<float>>* scale) const {

@@ -65,7 +65,8 @@ SavedModel get_model(FieldReader& in) {
     table.space = static_cast<int>(in.number()) - 1;
     table.ids = in.array<std::uint32_t>();
     table.weights = in.array<float>();
-    if (table.weights.size() != table.ids.size() * static_cast<std::size_t>(table.width)) throw std::out_of_range("weights");
+    if (table.weights.size() != table.ids.size() * static_cast<std::size_t>(table.width))
+      throw std::out_of_range("weights");
     saved.tables.push_back(std::move(table));
   }
   return saved;
@@ -74,7 +75,8 @@ SavedModel get_model(FieldReader& in) {
 std::vector<std::vector<std::uint32_t>> SavedModel::ids_by_space(std::uint32_t spaces) const {
   std::vector<std::vector<std::uint32_t>> ids(spaces);
   for (const SavedTable& table : tables)
-    if (table.space >= 0 && static_cast<std::uint32_t>(table.space) < spaces) ids[static_cast<std::size_t>(table.space)] = table.ids;
+    if (table.space >= 0 && static_cast<std::uint32_t>(table.space) < spaces)
+      ids[static_cast<std::size_t>(table.space)] = table.ids;
   return ids;
 }
 
@@ -84,7 +86,8 @@ SavedModel to_saved(const Kernel& kernel, const Parameters& parameters, const Da
     const TableShape& shape = kernel.layout.shape(i);
     RowOrder order = order_of(shape, data);
     const std::size_t width = width_of(kernel.layout, i, part);
-    SavedModel::SavedTable table{.width = static_cast<int>(width), .space = shape.space, .ids = std::move(order.ids), .weights = {}};
+    SavedModel::SavedTable table{
+        .width = static_cast<int>(width), .space = shape.space, .ids = std::move(order.ids), .weights = {}};
     table.weights.reserve(table.ids.size() * width);
     for (const std::uint32_t row : order.rows) {
       const float* const begin = parameters.row(i, row).data();
@@ -97,29 +100,36 @@ SavedModel to_saved(const Kernel& kernel, const Parameters& parameters, const Da
 
 void check_saved(const SavedModel& saved, const Kernel& kernel, RowPart part) {
   if (saved.model != kernel.name || saved.tables.size() != kernel.layout.tables())
-    throw Error(fmt::format("the loaded model is a {} model: give --model {} instead of {}", saved.model, saved.model, kernel.name));
+    throw Error(fmt::format("the loaded model is a {} model: give --model {} instead of {}", saved.model, saved.model,
+                            kernel.name));
   for (std::size_t i = 0; i < saved.tables.size(); ++i) {
     const SavedModel::SavedTable& table = saved.tables[i];
     const TableShape& shape = kernel.layout.shape(i);
     const std::size_t width = width_of(kernel.layout, i, part);
     if (table.width < 0 || static_cast<std::size_t>(table.width) != width)
-      throw Error(fmt::format("the loaded model has rows of {} floats, not {}: give the --factors that it was trained with",
-                              table.width, width));
+      throw Error(
+          fmt::format("the loaded model has rows of {} floats, not {}: give the --factors or --hidden that it was trained with",
+                      table.width, width));
     // A table without an id space has rows 0, 1, ...: its ids ascend, so the last one tells.
-    const bool rows_fit = table.space >= 0 || (table.ids.size() == shape.rows && (shape.rows == 0 || table.ids.back() == shape.rows - 1));
-    if (table.space != shape.space || !rows_fit || table.weights.size() != table.ids.size() * static_cast<std::size_t>(table.width))
-      throw Error(fmt::format("the tables of the loaded model are not those of a {} model: save it again", kernel.name));
+    const bool rows_fit =
+        table.space >= 0 || (table.ids.size() == shape.rows && (shape.rows == 0 || table.ids.back() == shape.rows - 1));
+    if (table.space != shape.space || !rows_fit ||
+        table.weights.size() != table.ids.size() * static_cast<std::size_t>(table.width))
+      throw Error(
+          fmt::format("the tables of the loaded model are not those of a {} model: save it again", kernel.name));
   }
 }
 
-void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters, RowPart part) {
+void from_saved(const SavedModel& saved, const Kernel& kernel, const Dataset& data, Parameters& parameters,
+                RowPart part) {
   check_saved(saved, kernel, part);
   for (std::size_t i = 0; i < saved.tables.size(); ++i) {
     const SavedModel::SavedTable& table = saved.tables[i];
     const auto width = static_cast<std::size_t>(table.width);
     for (std::size_t k = 0; k < table.ids.size(); ++k) {
-      const std::uint32_t row =
-          table.space < 0 ? static_cast<std::uint32_t>(k) : data.numbering(static_cast<std::uint32_t>(table.space)).row_of(table.ids[k]);
+      const std::uint32_t row = table.space < 0
+                                    ? static_cast<std::uint32_t>(k)
+                                    : data.numbering(static_cast<std::uint32_t>(table.space)).row_of(table.ids[k]);
       if (row == Numbering::kAbsent) continue;  // the caller chose not to keep ids that its data lacks
       std::copy_n(table.weights.begin() + static_cast<std::ptrdiff_t>(k * width), width, parameters.row(i, row).data());
     }

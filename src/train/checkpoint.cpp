@@ -84,10 +84,11 @@ Checkpoint get_checkpoint(FieldReader& in) {
 }  // namespace
 
 std::map<std::string, std::string> facts_of(const Kernel& kernel, const Options& options) {
-  std::map<std::string, std::string> facts{{"seed", fmt::format("{}", options.seed)},
-                                           {"rule", std::string(name_of(kRules, options.rule))},
-                                           {kStep, fmt::format("{}", options.step > 0 ? options.step : kernel.default_step)},
-                                           {"schedule", std::string(name_of(kSchedules, options.schedule))}};
+  std::map<std::string, std::string> facts{
+      {"seed", fmt::format("{}", options.seed)},
+      {"rule", std::string(name_of(kRules, options.rule))},
+      {kStep, fmt::format("{}", options.step > 0 ? options.step : kernel.default_step)},
+      {"schedule", std::string(name_of(kSchedules, options.schedule))}};
   if (options.schedule != ScheduleName::constant) facts["decay"] = fmt::format("{}", options.decay_used());
   if (options.schedule == ScheduleName::backoff) facts["phase"] = fmt::format("{}", options.phase);
   return facts;
@@ -102,15 +103,17 @@ void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const 
   const auto agree = [&](const std::string& flag, const std::string& value) {
     const auto given = facts.find(flag);
     if (given != facts.end() && given->second != value)
-      throw Error(fmt::format("the checkpoint {} was written with --{} {}, not {}: give that flag here too", checkpoint.file, flag,
-                              value, given->second));
+      throw Error(fmt::format("the checkpoint {} was written with --{} {}, not {}: give that flag here too",
+                              checkpoint.file, flag, value, given->second));
   };
   for (const auto& [flag, value] : checkpoint.state.facts)
     if (flag != kStep) agree(flag, value);
   if (checkpoint.data_digest != data.digest())
-    throw Error(fmt::format("the checkpoint {} was written while training on {} (digest {}), not on {} (digest {}): give that --data",
-                            checkpoint.file, checkpoint.data, checkpoint.data_digest, data.name(), data.digest()));
-  if (const auto step = checkpoint.state.facts.find(kStep); step != checkpoint.state.facts.end()) agree(kStep, step->second);
+    throw Error(fmt::format(
+        "the checkpoint {} was written while training on {} (digest {}), not on {} (digest {}): give that --data",
+        checkpoint.file, checkpoint.data, checkpoint.data_digest, data.name(), data.digest()));
+  if (const auto step = checkpoint.state.facts.find(kStep); step != checkpoint.state.facts.end())
+    agree(kStep, step->second);
   check_saved(checkpoint.state, kernel, RowPart::whole);
 }
 
@@ -135,8 +138,10 @@ Checkpoint load_checkpoint(const std::string& path) {
   try {
     const std::uint64_t version = in.number();
     if (fields.intact && version != kVersion)
-      throw Error(fmt::format("the checkpoint {} has version {} of the format, and this program reads version {}: go on with the "
-                              "program that wrote it", path, version, kVersion));
+      throw Error(fmt::format(
+          "the checkpoint {} has version {} of the format, and this program reads version {}: go on with the "
+          "program that wrote it",
+          path, version, kVersion));
     if (fields.intact) {
       Checkpoint checkpoint = get_checkpoint(in);
       checkpoint.file = path;

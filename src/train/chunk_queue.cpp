@@ -35,6 +35,7 @@ void ChunkQueue::open(std::size_t first, std::size_t last, int workers) {
   last_.store(last, std::memory_order_relaxed);
   workers_ = static_cast<std::size_t>(workers);
   halted_.store(false, std::memory_order_relaxed);
+  skipped_.store(0, std::memory_order_relaxed);
   next_.store(first, std::memory_order_relaxed);
 }
 
@@ -61,6 +62,7 @@ bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
 std::vector<Range> ChunkQueue::take_all() {
   const std::size_t end = last_.load(std::memory_order_relaxed);
   std::vector<Range> ranges;
+  if (stopped()) return ranges;
   for (std::size_t i = next_.exchange(end, std::memory_order_relaxed); i < end; ++i) ranges.push_back(range(i));
   return ranges;
 }
@@ -71,7 +73,8 @@ std::size_t ChunkQueue::taken() const {
   if (next <= first) return 0;
   const std::size_t short_at = short_at_.load(std::memory_order_relaxed);
   const bool with_short = first <= short_at && short_at < next;
-  return (next - first) * per_chunk_ - (with_short ? order_.size() * per_chunk_ - examples_ : 0);
+  const std::size_t handed_out = (next - first) * per_chunk_ - (with_short ? order_.size() * per_chunk_ - examples_ : 0);
+  return handed_out - std::min(handed_out, skipped_.load(std::memory_order_relaxed));
 }
 
 std::size_t chunk_size(std::size_t examples, std::size_t nonzeros) {

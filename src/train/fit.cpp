@@ -15,14 +15,15 @@
 namespace sounder {
 
 std::string text_of(const Divergence& divergence) {
-  const std::string loss = std::isfinite(divergence.loss) ? fmt::format("loss {:.4g}", divergence.loss) : "the loss is not a number";
-  return fmt::format("diverged in epoch {} after {} examples of it ({}) at step {:.3g}", divergence.epoch, divergence.examples, loss,
-                     divergence.step);
+  const std::string loss =
+      std::isfinite(divergence.loss) ? fmt::format("loss {:.4g}", divergence.loss) : "the loss is not a number";
+  return fmt::format("diverged in epoch {} after {} examples of it ({}) at step {:.3g}", divergence.epoch,
+                     divergence.examples, loss, divergence.step);
 }
 
 namespace {
 
-constexpr double kExplosion = 10;    ///< a loss this many times that of the start values has exploded
+constexpr double kExplosion = 10;     ///< a loss this many times that of the start values has exploded
 constexpr double kLeastScale = 1e-6;  ///< of a loss: start values may be perfect
 constexpr int kMostBackoffs = 10;     ///< a thousandth of the step: then the step is not what is wrong
 
@@ -147,7 +148,9 @@ class Run {
     queue_.permute(options_.seed, static_cast<std::uint64_t>(epoch));
     observer_.on_epoch(epoch, queue_);
     const int rounds = exchange_.rounds_per_epoch();
-    const auto cut = [&](int i) { return queue_.chunks() * static_cast<std::size_t>(i) / static_cast<std::size_t>(rounds); };
+    const auto cut = [&](int i) {
+      return queue_.chunks() * static_cast<std::size_t>(i) / static_cast<std::size_t>(rounds);
+    };
     for (int i = 0; i < rounds && !finding_; ++i) {
       const double seen = static_cast<double>(problem_.train.size()) * (epoch + static_cast<double>(i + 1) / rounds);
       const Round round{.epoch = epoch,
@@ -168,7 +171,8 @@ class Run {
 
   /// Every back-off halves all steps from then on.
   double step_at(int epoch) const {
-    return std::ldexp(options_.step_at(epoch, problem_.kernel.default_step), -static_cast<int>(result_.backoffs.size()));
+    return std::ldexp(options_.step_at(epoch, problem_.kernel.default_step),
+                      -static_cast<int>(result_.backoffs.size()));
   }
 
   bool back_off(const Divergence& divergence) {
@@ -246,8 +250,8 @@ class Run {
   }
 
   std::string advice(const Divergence& divergence) const {
-    return fmt::format("{}: try --step {:.2g}{}; the parameters are those after epoch {}", text_of(divergence), smaller_step(),
-                       options_.backoff ? "" : " or --backoff", good_.epochs);
+    return fmt::format("{}: try --step {:.2g}{}; the parameters are those after epoch {}", text_of(divergence),
+                       smaller_step(), options_.backoff ? "" : " or --backoff", good_.epochs);
   }
 
   /// The default where the given step was far above it, else a quarter.
@@ -267,10 +271,10 @@ class Run {
   std::optional<Sentinel> sentinel_;
   std::optional<Sentinel::Finding> finding_;  ///< of the epoch that ran
   double scale_ = kLeastScale;
-  std::uint64_t examples_ = 0, taken_ = 0;    ///< in the whole run, in the epoch
+  std::uint64_t examples_ = 0, taken_ = 0;  ///< in the whole run, in the epoch
   double step_ = 0;
   bool go_on_ = true;
-  std::size_t checkpoint_backoffs_ = 0;       ///< back-offs that the last checkpoint knows of
+  std::size_t checkpoint_backoffs_ = 0;  ///< back-offs that the last checkpoint knows of
 };
 
 }  // namespace

@@ -16,16 +16,21 @@ constexpr std::size_t kLineFloats = kCacheLine / sizeof(float);
 std::unordered_map<std::size_t, double> shares_of(const Kernel& kernel, const Dataset& data) {
   const Layout& layout = kernel.layout;
   const std::size_t sample = std::min(data.size(), kSample);
-  std::unordered_map<std::size_t, std::size_t> last, counts;  // by line: the last example that wrote it, from 1; how many did
+  LineCounts counts;
   std::vector<RowId> rows;
+  std::vector<std::size_t> lines;  // of one example
   for (std::size_t i = 0; kernel.list && i < sample; ++i) {
     rows.clear();
+    lines.clear();
     kernel.list(kernel.model.get(), data.examples(), i, i + 1, rows);
     for (const RowId row : rows) {
       const std::size_t begin = layout.offset(row.table) + row.row * layout.stride(row.table);
       for (std::size_t line = begin / kLineFloats; line * kLineFloats < begin + layout.stride(row.table); ++line)
-        if (std::exchange(last[line], i + 1) != i + 1) ++counts[line];
+        if (lines.empty() || lines.back() != line) lines.push_back(line);
     }
+    if (!std::is_sorted(lines.begin(), lines.end())) std::sort(lines.begin(), lines.end());
+    lines.erase(std::unique(lines.begin(), lines.end()), lines.end());
+    for (const std::size_t line : lines) ++counts[line];
   }
   std::unordered_map<std::size_t, double> shares;
   for (const auto& [line, count] : counts) shares[line] = static_cast<double>(count) / static_cast<double>(sample);

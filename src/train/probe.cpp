@@ -127,12 +127,12 @@ void Probe::after() {
 
 void Probe::begin_audit() {
   audits_.clear();
-  const Layout& layout = all_.kernel_.layout;
+  const std::uint32_t part = window_ / 2 % kAuditParts;
   for (const RowId row : rows_) {
-    if (row.row % kAuditParts != window_ / 2 % kAuditParts) continue;
-    const bool own = row.table < own_floats_.size() && row.row * layout.stride(row.table) < own_floats_[row.table];
-    const bool wide = layout.shape(row.table).width > 1;
-    float* const cell = own ? nullptr : all_.audit_cell(row);
+    if (row.row % kAuditParts != part) continue;
+    const Probes::Place& place = all_.places_[row.table];
+    const bool own = row.row * place.stride < own_floats_[row.table], wide = place.width > 1;
+    float* const cell = own ? nullptr : &all_.audit_[place.first + (row.row & place.mask)];
     audits_.push_back({cell, wide && !own ? shared_cell::get<float>(cell) : 0.f, wide});
   }
 }
@@ -154,26 +154,29 @@ void Probe::end_audit() {
 }
 
 void Probe::rehearse(std::size_t example) {
-  const Layout& layout = all_.kernel_.layout;
   const auto each_weight = [&](auto f) {
     for (const RowId row : rows_) {
-      const std::size_t at = row.row * layout.stride(row.table);
-      for (std::size_t k = 0; k < static_cast<std::size_t>(layout.shape(row.table).width); ++k)
-        f(row.table, at + k, shared_cell::get<float>(context_->cells.read[row.table] + at + k));
+      const Probes::Place& place = all_.places_[row.table];
+      const float* const weights = context_->cells.read[row.table] + row.row * place.stride;
+      for (std::size_t k = 0; k < place.width; ++k) f(row, k, shared_cell::get<float>(weights + k));
     }
   };
-  seen_.clear();
-  each_weight([&](std::uint32_t, std::size_t, float value) { seen_.push_back(value); });
+  std::size_t count = 0;
+  for (const RowId row : rows_) count += all_.places_[row.table].width;
+  seen_.resize(count);
+  float* seen = seen_.data();
+  each_weight([&](RowId, std::size_t, float value) { *seen++ = value; });
   all_.kernel_.loss(all_.kernel_.model.get(), context_->cells, *examples_, example, example + 1);
 
   constexpr std::size_t kNone = ~std::size_t{0};
-  std::size_t i = 0, last = kNone;
-  each_weight([&](std::uint32_t table, std::size_t at, float value) {
-    const bool same = std::bit_cast<std::uint32_t>(value) == std::bit_cast<std::uint32_t>(seen_[i++]);
-    const std::size_t line = (layout.offset(table) + at) * sizeof(float) / kCacheLine;
-    if (same || line == last) return;
+  std::size_t last = kNone;
+  seen = seen_.data();
+  each_weight([&](RowId row, std::size_t k, float value) {
+    if (std::bit_cast<std::uint32_t>(value) == std::bit_cast<std::uint32_t>(*seen++)) [[likely]] return;
+    const Probes::Place& place = all_.places_[row.table];
+    const std::size_t line = (place.offset + row.row * place.stride + k) * sizeof(float) / kCacheLine;
+    if (line != last) ++conflicts_[line];
     last = line;
-    ++conflicts_[line];
   });
   ++part_.rehearsed;
   part_.conflicted += last != kNone;
@@ -182,10 +185,14 @@ void Probe::rehearse(std::size_t example) {
 Probes::Probes(const Kernel& kernel, const Dataset& data, int workers) : kernel_(kernel), data_(data) {
   std::size_t cells = 0;
   for (std::size_t table = 0; table < kernel.layout.tables(); ++table) {
-    const std::size_t rows = std::max<std::size_t>(1, kernel.layout.shape(table).rows);
-    mask_[table] = std::bit_ceil(static_cast<std::uint32_t>(std::min<std::size_t>(rows, kAuditCells))) - 1;
-    first_[table] = cells;
-    cells += mask_[table] + std::size_t{1};
+    const TableShape& shape = kernel.layout.shape(table);
+    const auto used = static_cast<std::uint32_t>(std::clamp<std::size_t>(shape.rows, 1, kAuditCells));
+    places_[table] = {.offset = kernel.layout.offset(table),
+                      .stride = kernel.layout.stride(table),
+                      .width = static_cast<std::size_t>(shape.width),
+                      .first = cells,
+                      .mask = std::bit_ceil(used) - 1};
+    cells += std::bit_ceil(used);
   }
   if (kernel.list) audit_.resize(cells);
   for (int worker = 0; worker < workers; ++worker) {
@@ -209,7 +216,6 @@ void Probes::run(Team& team, const std::function<void(int)>& work) {
     probe->part_.compute_seconds += computed;
     probe->part_.wait_seconds += round - computed;
   }
-  if (const std::uint32_t number = window_.load(std::memory_order_relaxed); number % 2) window_.store(number + 1, std::memory_order_relaxed);
   harvest();
 }
 

@@ -17,7 +17,12 @@ constexpr int kDoublings = 5;  ///< of the default step, either way: a factor of
 class Track {
  public:
   Track(const Kernel& kernel, const Dataset& data, const Options& options, const SavedModel* start)
-      : kernel_(kernel), data_(data), options_(options), start_(start), backend_(make_serial_backend()), parameters_(kernel.layout, backend_->memory()) {}
+      : kernel_(kernel),
+        data_(data),
+        options_(options),
+        start_(start),
+        backend_(make_serial_backend()),
+        parameters_(kernel.layout, backend_->memory()) {}
 
   Trial operator()(double step, std::size_t examples, int epochs) {
     std::fill_n(parameters_.memory().data(), parameters_.memory().floats(), 0.f);
@@ -56,7 +61,8 @@ StepRace race_steps(const Kernel& kernel, const Dataset& data, const Options& op
     race.trials.push_back(track(std::ldexp(kernel.default_step, doubling), std::min(kFirstHeat, data.size()), 2));
     if (std::isfinite(race.trials.back().loss) && race.trials.back().loss < best.loss) best = race.trials.back();
   }
-  if (best.step == 0) throw Error("--step auto found no step at which training on " + data.name() + " stays finite: give --step");
+  if (best.step == 0)
+    throw Error("--step auto found no step at which training on " + data.name() + " stays finite: give --step");
 
   const std::size_t more = std::min(kSecondHeat, data.size());
   if (more > kFirstHeat) {

@@ -116,6 +116,17 @@ class BadFlags(ProgramTest):
             self.good(*ratings, "--factors", factors)
         self.bad(*ratings, "--normalize", "l2", says="--normalize")
 
+    def test_options_of_models(self):
+        data = self.file("good.svm", GOOD)
+        for factors in 1, 65:
+            self.bad("--model", "fm", "--data", data, "--factors", factors, says="--factors")
+        for hidden in 0, 129, "x":
+            self.bad("--model", "mlp", "--data", data, "--hidden", hidden, says="--hidden")
+        graph = ("--model", "cut", "--data", self.file("graph", "0 1:1\n1 2:1\n0 1:1 2:1\n"))
+        self.bad(*graph, "--l2", "1", says="--l2")
+        self.bad(*graph, "--test", graph[3], says="--test")
+        self.bad(*graph, "--normalize", "l2", says="--normalize")
+
     def test_log1p_needs_values_above_minus_one(self):
         self.bad("--data", self.file("negative.svm", GOOD + "+1 3:-1\n"), "--transform", "log1p", says=["log1p", "-1"])
 
@@ -163,6 +174,20 @@ class BadOutputs(ProgramTest):
                 self.bad("--data", self.file("bad.svm", "+1 1:x\n"), flag, kept, says="bad.svm:1")
                 with open(kept) as file:
                     self.assertEqual(file.read(), "precious")
+
+    def test_flags_of_the_modes(self):
+        for flag in "--batch", "--merge-every":
+            for value in "0", "-1", "x":
+                self.bad(*self.data, flag, value, says=flag)
+        for flag in "--replica", "--data-per-worker":
+            self.bad(*self.data, flag, "x", says=[flag, "give one of"])
+
+    def test_a_mode_that_is_refused_writes_over_nothing(self):
+        kept = self.file("kept.jsonl", "precious")
+        self.bad(*self.data, "--mode", "serial,cached", "--rule", "adam", "--curve", kept, says=["cached", "adam"])
+        self.bad(*self.data, "--mode", "roundrobin", "--team", "tbb", "--curve", kept, says=["roundrobin", "--team threads"])
+        with open(kept) as file:
+            self.assertEqual(file.read(), "precious")
 
     def test_a_model_that_does_not_fit_writes_over_nothing(self):
         model, kept = self.folder / "model", self.file("kept.jsonl", "precious")

@@ -1,4 +1,4 @@
-"""The documents name every mode, and the tables of modes name no other."""
+"""The documents name every mode and model, and their tables name no other."""
 
 import pathlib
 import re
@@ -10,7 +10,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 class Documents(ProgramTest):
     def modes(self):
-        line = next(line for line in self.good("--version").stdout.splitlines() if line.startswith("modes"))
+        return self.compiled_in("modes")
+
+    def compiled_in(self, words):
+        line = next(line for line in self.good("--version").stdout.splitlines() if line.startswith(words))
         return set(line.split(maxsplit=1)[1].replace(",", "").split())
 
     def test_tables_of_modes(self):
@@ -19,6 +22,12 @@ class Documents(ProgramTest):
         for name in "README.md", "docs/modes.md":
             table = re.search(r"^\| `?(?:--)?mode`? \|.*?\n\n", (ROOT / name).read_text(), re.M | re.S).group()
             self.assertEqual(set(re.findall(r"^\| `(\w+)` \|", table, re.M)), modes, name)
+
+    def test_table_of_models(self):
+        models = self.compiled_in("models")
+        self.assertIn("logistic", models)
+        table = re.search(r"^\| `--model` \|.*?\n\n", (ROOT / "README.md").read_text(), re.M | re.S).group()
+        self.assertEqual(set(re.findall(r"^\| `(\w+)` \|", table, re.M)), models)
 
     def test_every_mode_has_its_file_and_its_block(self):
         for mode in self.modes() - {"serial"}:

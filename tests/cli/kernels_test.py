@@ -10,5 +10,5 @@ class Kernels(ProgramTest):
     def test_at_most_300(self):
         symbols = subprocess.run(["nm", "-C", BENCH], capture_output=True, text=True, check=True).stdout
         kernels = set(re.findall(r" [TWt] .*::detail::(?:steps|losses|predictions)<[^(]*>\(", symbols))
-        self.assertGreaterEqual(len(kernels), 35)  # 7 models and widths, 3 accesses, loss and prediction
+        self.assertGreaterEqual(len(kernels), 100)  # 21 models and widths, 3 accesses, loss and prediction
         self.assertLessEqual(len(kernels), 300)

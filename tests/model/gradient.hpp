@@ -27,13 +27,18 @@ struct GradientReport {
 /// moves by the mean of its gradients over View::kThinning. All in double, from the same float parameters.
 class GradientCheck {
  public:
+  /// At weights that may be anything.
   GradientCheck(const Kernel& kernel, const Dataset& data, bool fixed_intercept)
-      : kernel_(kernel), data_(data), fixed_intercept_(fixed_intercept), at_(kernel.layout) {
+      : GradientCheck(kernel, data, fixed_intercept, Parameters(kernel.layout)) {
     Random random(11);
     for (std::size_t table = 0; table < kernel.layout.tables(); ++table)
       for (std::size_t row = 0; row < kernel.layout.shape(table).rows; ++row)
         for (float& w : at_.row(table, row))  // multiples of the difference, so that w +- h are floats
           w = static_cast<float>(std::round((random.uniform() - 0.5) / kStep) * kStep);
+  }
+  /// At these weights, multiples of 2^-10.
+  GradientCheck(const Kernel& kernel, const Dataset& data, bool fixed_intercept, Parameters at)
+      : kernel_(kernel), data_(data), fixed_intercept_(fixed_intercept), at_(std::move(at)) {
     count(0, data.size(), touching_);
   }
 

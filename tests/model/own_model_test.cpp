@@ -5,6 +5,7 @@
 
 #include <sounder/data/random.hpp>
 
+#include "modes/mode.hpp"
 #include "support.hpp"
 
 using namespace sounder;
@@ -121,11 +122,11 @@ Dataset known_truth(Label label) {
 }
 
 template <class M>
-void reaches_optimum(const Dataset& data, double step, bool under_locked) {
+void reaches_optimum(const Dataset& data, double step, bool has_touches) {
   const double best = optimum<M>(data);
   for (const auto& mode : kModes)
     for (const int threads : {1, 3}) {
-      if (mode.value == Mode::locked && !under_locked) continue;
+      if (!has_touches && mode.value != Mode::serial && shm::entry_of(mode.value).needs_touches) continue;
       CAPTURE(std::string(mode.name));
       CAPTURE(threads);
       Options options = options_for(mode.value, 25, threads);

@@ -1,4 +1,5 @@
 // Row algebra against scalar loops, for every width; the lanes that a thread computes with.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -73,6 +74,63 @@ void check_width() {
   }
 }
 
+/// What models take from rows beside the algebra.
+template <int W>
+void check_functions() {
+  CAPTURE(W);
+  Random random(W + 1);
+  std::vector<float> a, b;
+  const ThreadRow<W> x = random_row<W>(random, a), y = random_row<W>(random, b);
+  double total = 0, sizes = 0;
+  for (const float v : a) total += static_cast<double>(v), sizes += std::abs(static_cast<double>(v));
+  CHECK(std::abs(static_cast<double>(sum(x)) - total) < 1e-6 * sizes);
+  CHECK(max(x) == *std::max_element(a.begin(), a.end()));
+  CHECK(differing(where_positive(x, y), [&](std::size_t i) { return a[i] > 0 ? b[i] : 0.f; }) == 0);
+  for (const int at : {-1, 0, 7, W - 1, W}) {
+    CHECK(differing(ThreadRow<W>::unit(at), [&](std::size_t i) { return static_cast<int>(i) == at ? 1.f : 0.f; }) == 0);
+    CHECK(differing(x.head(at, 9.f), [&](std::size_t i) { return static_cast<int>(i) < at ? a[i] : 9.f; }) == 0);
+  }
+  std::vector<float> stored(W + 1);
+  x.store(stored.data() + 1);  // need not be aligned
+  CHECK(std::equal(a.begin(), a.end(), stored.begin() + 1));
+  CHECK(differing(ThreadRow<W>::load(stored.data() + 1), [&](std::size_t i) { return a[i]; }) == 0);
+
+  ThreadRow<W> squares = x;
+  squares.fma_square(0.5f, y);
+  DoubleRow<W> doubles{};
+  doubles.fma(2., x);
+  doubles.fma_square(0.5, y);
+  double dots = 0, sums = 0;
+  int wrong = 0;
+  for (std::size_t i = 0; i < W; ++i) {
+    const double square = std::pow(static_cast<double>(b[i]) / 2, 2), expected = 2 * static_cast<double>(a[i]) + square;
+    wrong += std::abs(doubles.get(static_cast<int>(i)) - expected) > 1e-14 * 16;
+    wrong += std::abs(static_cast<double>(squares.get(static_cast<int>(i))) - (static_cast<double>(a[i]) + square)) > 4e-6;
+    dots += expected * expected;
+    sums += expected;
+  }
+  CHECK(wrong == 0);
+  CHECK(dot(doubles, doubles) == doctest::Approx(dots).epsilon(1e-12));
+  CHECK(std::abs(sum(doubles) - sums) < 1e-11);
+}
+
+/// The largest error of exp on [from, to], in units in the last place of the result.
+double worst_ulps(float from, float to) {
+  constexpr int kStrip = ThreadLanes::kStrip;
+  double worst = 0;
+  for (int i = 0; i < 200'000; i += kStrip) {
+    ThreadLanes::F x{};
+    for (int k = 0; k < kStrip; ++k) x[k] = from + (to - from) * static_cast<float>(i + k) / 200'000;
+    const ThreadLanes::F y = ThreadLanes::exp(x);
+    for (int k = 0; k < kStrip; ++k) {
+      const double expected = std::exp(static_cast<double>(x[k]));
+      const float rounded = static_cast<float>(expected);
+      worst = std::max(worst, std::abs(static_cast<double>(y[k]) - expected) / static_cast<double>(std::nextafterf(rounded, HUGE_VALF) - rounded));
+    }
+  }
+  return worst;
+}
+
 template <int N>
 float sum_of_powers() {
   typename Simd<N>::F v{};
@@ -89,6 +147,25 @@ TEST_SUITE("params") {
     check_width<64>();
     check_width<128>();
     check_width<256>();
+  }
+
+  TEST_CASE("row functions are those of scalar loops") {
+    check_functions<16>();
+    check_functions<32>();
+    check_functions<64>();
+    check_functions<128>();
+  }
+
+  TEST_CASE("lanes: exp is within 2 units in the last place, 0 below, and has no infinity") {
+    CHECK(worst_ulps(-87.f, 88.f) < 2);
+    CHECK(worst_ulps(-1.f, 1.f) < 2);
+    const auto at = [](float x) { return ThreadLanes::get(ThreadLanes::exp(ThreadLanes::broadcast(x)), 0); };
+    CHECK(at(0) == 1);
+    CHECK(at(-87.5f) == 0);
+    CHECK(at(-HUGE_VALF) == 0);
+    CHECK(at(-1e30f) == 0);
+    CHECK(at(1e30f) == at(88));
+    CHECK(std::isnan(at(NAN)));
   }
 
   TEST_CASE("lanes: a sum takes each lane once") {

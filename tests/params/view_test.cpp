@@ -140,6 +140,65 @@ void check_wide() {
   CHECK(row_before(4) == right);
 }
 
+/// Wide rows over an example: their weighted sum, and a descent in each.
+template <class Access>
+void check_wide_examples() {
+  for (const Kind kind : {Kind::sparse, Kind::valueless, Kind::dense})
+    for (const float l2 : {0.f, 1e3f}) {
+      CAPTURE(static_cast<int>(kind));
+      const Case c(kind, 9, 7);
+      Parameters parameters(Layout{{.rows = 1}, {.rows = kRows, .width = 32}});
+      Random random(5);
+      for (std::size_t row = 0; row < kRows; ++row)
+        for (float& w : parameters.row(1, row)) w = static_cast<float>(random.normal());
+      const std::vector<float> before(parameters.row(1, 0).data(), parameters.row(1, 0).data() + 32 * kRows);
+      View<Access> view(with_rate<Access>(), parameters.cells());
+      const auto sums = view.dot(kWide, c.example());
+      auto toward = View<Access>::template Row<32>::zero();
+      for (int k = 0; k < 32; ++k) toward.put(k, static_cast<float>(k) / 8);
+      view.descend(kWide, c.example(), RowFactor{l2, c.rarity.data()}, toward);
+      std::vector<double> after(before.begin(), before.end()), expected_sums(32);
+      for (std::size_t j = 0; j < 9; ++j)
+        for (std::size_t k = 0; k < 32; ++k) {
+          double& w = after[32 * c.id(j) + k];
+          expected_sums[k] += w * c.value(j);
+          w = (w - static_cast<double>(kRate) * c.value(j) * static_cast<double>(k) / 8) /
+              (1 + static_cast<double>(kRate) * static_cast<double>(l2) * static_cast<double>(c.rarity[c.id(j)]));
+        }
+      std::size_t wrong = 0;
+      for (std::size_t k = 0; k < 32; ++k)
+        wrong += !close(static_cast<double>(sums.get(static_cast<int>(k))), expected_sums[k], 10);
+      for (std::size_t i = 0; i < after.size(); ++i)
+        wrong += !close(static_cast<double>(parameters.row(1, 0).data()[i]), after[i], std::abs(after[i]) + 1);
+      CHECK(wrong == 0);
+    }
+}
+
+/// Rows of a width known at run time, and changes past the rule.
+template <class Access>
+void check_run_time_width() {
+  constexpr WideTable<1> table{48};
+  Parameters parameters(Layout{{.rows = 3}, {.rows = 3, .width = 48}});
+  std::vector<float> old(48), toward(48), change(48);
+  for (std::size_t k = 0; k < 48; ++k) {
+    parameters.row(1, 1)[k] = static_cast<float>(k);
+    toward[k] = static_cast<float>(k % 5);
+    change[k] = static_cast<float>(k % 3);
+  }
+  View<Access> view(with_rate<Access>(), parameters.cells());
+  view.read(table, 1, old.data());
+  for (std::size_t k = 0; k < 48; ++k) CHECK(old[k] == static_cast<float>(k));
+  view.descend(table, 1, old.data(), 0.f, 2.f, toward.data());
+  view.add(table, 1, change.data());
+  view.add(kNarrow, 2, 0.75f);
+  for (std::size_t k = 0; k < 48; ++k) {
+    CHECK(parameters.row(1, 1)[k] == static_cast<float>(k) - kRate * 2 * static_cast<float>(k % 5) + static_cast<float>(k % 3));
+    CHECK(parameters.row(1, 0)[k] == 0);
+    CHECK(parameters.row(1, 2)[k] == 0);
+  }
+  CHECK(parameters.row(0, 2)[0] == 0.75f);
+}
+
 }  // namespace
 
 TEST_SUITE("params") {
@@ -156,6 +215,28 @@ TEST_SUITE("params") {
   TEST_CASE("view: wide rows are read and moved whole, their neighbours not at all") {
     check_wide<Relaxed<Sgd>>();
     check_wide<Atomic<Sgd>>();
+  }
+
+  TEST_CASE("view: wide rows are summed and moved over whole examples") {
+    check_wide_examples<Relaxed<Sgd>>();
+    check_wide_examples<Atomic<Sgd>>();
+  }
+
+  TEST_CASE("view: rows of a width known at run time; projections go past the rate") {
+    check_run_time_width<Relaxed<Sgd>>();
+    check_run_time_width<Atomic<Sgd>>();
+  }
+
+  TEST_CASE("view: an intercept may be a row") {
+    Parameters parameters(Layout{{.rows = 1}, {.rows = 1, .width = 32}});
+    View<Relaxed<Sgd>, ThreadLanes, 32> view(with_rate<Relaxed<Sgd>>(), parameters.cells());
+    view.open_intercept(kWide);
+    view.descend_intercept(View<Relaxed<Sgd>>::Row<32>::unit(3));
+    view.descend_intercept(View<Relaxed<Sgd>>::Row<32>::unit(31));
+    parameters.row(1, 0)[3] = 5;  // another worker
+    view.close_intercept(kWide);
+    for (std::size_t k = 0; k < 32; ++k)
+      CHECK(parameters.row(1, 0)[k] == (k == 3 ? 5.f : 0.f) - (k == 3 || k == 31 ? kRate / 16 : 0.f));
   }
 
   TEST_CASE("view: each gives ids and values, also where they are not stored") {

@@ -3,6 +3,7 @@
 
 #include <sounder/error.hpp>
 
+#include "modes/mode.hpp"
 #include "support.hpp"
 
 using namespace sounder;
@@ -53,7 +54,7 @@ TEST_SUITE("shm") {
     const Dataset data = examples_of(ids);
     const Kernel kernel = make_kernel(Failing{}, data, "failing");
     for_each_team([&](TeamName team) {
-      for (const auto& mode : kModes)
+      for_each_mode(team, [&](const Named<Mode>& mode) {
         for (const int workers : {1, 3}) {
           CAPTURE(std::string(name_of(kTeams, team)));
           CAPTURE(std::string(mode.name));
@@ -61,16 +62,17 @@ TEST_SUITE("shm") {
           CHECK_THROWS_WITH_AS(train(kernel, data, options_for(mode.value, 2, workers, team)), "example 700 is bad",
                                Error);
         }
+      });
     });
   }
 
-  TEST_CASE("a model without touches() is refused by locked, and runs in the others") {
+  TEST_CASE("a model without touches() is refused by the modes that say that they need one, and runs in the others") {
     const Dataset data = examples_of({{0}, {1}, {2}});
     const Kernel kernel = make_kernel(NoTouches{}, data, "no touches");
     for (const auto& mode : kModes) {
       CAPTURE(std::string(mode.name));
       const auto run = [&] { return train(kernel, data, options_for(mode.value, 2, 2)); };
-      if (mode.value == Mode::locked)
+      if (mode.value != Mode::serial && shm::entry_of(mode.value).needs_touches)
         CHECK_THROWS_AS(run(), Error);
       else
         CHECK(run().stopped == Stopped::epochs);

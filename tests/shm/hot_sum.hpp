@@ -50,6 +50,7 @@ struct HotSum {
 inline Options counting_options(Mode mode, int workers, TeamName team = TeamName::threads) {
   Options options = options_for(mode, 1, workers, team);
   options.step = 1;
+  options.batch = 1;  // the mean over a batch is not its sum
   options.schedule = ScheduleName::constant;
   return options;
 }

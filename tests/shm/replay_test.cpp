@@ -1,4 +1,10 @@
 // Recording and replay: the bits of a racing run, again on one thread; another order gives other bits or is refused.
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
 #include <doctest/doctest.h>
 
 #include <sounder/error.hpp>
@@ -14,16 +20,22 @@ namespace {
 
 constexpr const char* kNoReplay = "ThreadSanitizer cannot follow a worker that is a coroutine; recording runs there";
 
-/// Adds 1 to row 0 with two operations: a read and a write. Throws at the example with label `bad`.
+/// Adds 1 to row 0 with two operations: a read and a write. Throws at the example with label `bad`; if `here` is given,
+/// the first worker waits between the two for a second one to be there as well.
 struct Count {
   static constexpr Table<1, 0> weights{};
   float bad = -1;
+  std::atomic<int>* here = nullptr;
 
   Layout layout(const Dataset&) const { return Layout{{.rows = 1, .width = 1, .space = 0}}; }
   template <class V>
   void step(V& view, const Example& x) const {
     const float old = view.read(weights, 0);
     if (x.label == bad) throw Error("a bad example");
+    if (here && *here < 2) {
+      ++*here;
+      while (*here < 2) std::this_thread::yield();
+    }
     view.descend(weights, 0, old, 0.f, -1.f);
   }
   double loss(auto&, const Example&) const { return 1; }
@@ -124,13 +136,17 @@ TEST_SUITE("shm") {
         const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 20}, data);
         check(kernel, data, options_for(Mode::hogwild, 2));
       }
-      const Dataset hot = hot_examples(scaled(2000, 600));
-      const Recording recording =
-          check(make_kernel(HotSum<false>{}, hot, "sum"), hot, counting_options(Mode::hogwild, 1));
-      const std::vector<std::uint8_t>& order = recording.rounds[0].order;
-      std::size_t switches = 0;
-      for (std::size_t i = 1; i < order.size(); ++i) switches += order[i] != order[i - 1];
-      CHECK((threads == 1 ? switches == 0 : switches > 10));
+      // A race that is sure to happen, and sure to lose: two workers read before either writes.
+      const Dataset hot = examples_of(std::vector<std::vector<std::uint32_t>>(5000, {0}));
+      std::atomic<int> here{threads == 1 ? 2 : 0};
+      const Kernel meeting = make_kernel(Count{.here = &here}, hot, "meeting");
+      check(meeting, hot, counting_options(Mode::hogwild, 1));
+      here = threads == 1 ? 2 : 0;
+      Result result;
+      const std::vector<std::uint8_t> order =
+          recorded(meeting, hot, counting_options(Mode::hogwild, threads), result).rounds[0].order;
+      CHECK((std::ranges::count(order, 0) < std::ssize(order)) == (threads > 1));
+      CHECK((result.parameters.row(0, 0)[0] < 5000) == (threads > 1));
     }
     if (kThreadSanitizer) skip(kNoReplay);
   }

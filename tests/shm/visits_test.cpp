@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "modes/mode.hpp"
 #include "support.hpp"
 
 using namespace sounder;
@@ -38,13 +39,14 @@ struct Counting {
 
 /// At each point: how many examples have not been visited as often as there were epochs.
 struct Auditor final : Observer {
-  explicit Auditor(const std::vector<std::atomic<std::uint32_t>>& all) : visits(all) {}
+  Auditor(const std::vector<std::atomic<std::uint32_t>>& all, const Backend& by) : visits(all), backend(by) {}
   bool on_point(const Point& point) override {
-    for (const auto& count : visits) wrong += count.load() != static_cast<std::uint32_t>(point.epoch);
+    for (const auto& count : visits) wrong += count.load() != static_cast<std::uint32_t>(point.epoch * backend.visits());
     ++points;
     return true;
   }
   const std::vector<std::atomic<std::uint32_t>>& visits;
+  const Backend& backend;
   std::size_t wrong = 0, points = 0;
 };
 
@@ -56,12 +58,12 @@ std::size_t wrong_visits(std::size_t count, const Options& options, void (*spoil
   std::vector<std::atomic<std::uint32_t>> visits(count);
   Kernel kernel = make_kernel(Counting{.visits = visits.data()}, data, "counting");
   if (spoil) spoil(kernel);
-  Auditor auditor(visits);
   Exchange alone;
   const auto backend = shm::make_backend(options);
+  Auditor auditor(visits, *backend);
   const Result result = fit({.kernel = kernel, .train = data}, options, *backend, alone, auditor);
   CHECK(auditor.points == 4);
-  CHECK(result.curve.back().examples == 3 * count);
+  CHECK(result.curve.back().examples == 3 * count * static_cast<std::size_t>(backend->visits()));
   return auditor.wrong;
 }
 
@@ -71,15 +73,19 @@ TEST_SUITE("shm") {
   TEST_CASE("every mode, team and number of workers visits each example once an epoch") {
     const std::size_t sizes[] = {1, 127, 1025, scaled(20011, 3011)};
     for_each_team([&](TeamName team) {
-      for (const auto& mode : kModes)
+      for_each_mode(team, [&](const Named<Mode>& mode) {
         for (int workers = 1; workers <= 4; ++workers)
           for (const std::size_t size : sizes) {
             CAPTURE(std::string(name_of(kTeams, team)));
             CAPTURE(std::string(mode.name));
             CAPTURE(workers);
             CAPTURE(size);
-            CHECK(wrong_visits(size, options_for(mode.value, 3, workers, team)) == 0);
+            Options options = options_for(mode.value, 3, workers, team);
+            CHECK(wrong_visits(size, options) == 0);
+            options.data_per_worker = DataPerWorker::full;  // what averaged does with it: P visits each
+            if (mode.value != Mode::serial && shm::entry_of(mode.value).sums == shm::Sums::averaged) CHECK(wrong_visits(size, options) == 0);
           }
+      });
     });
   }
 

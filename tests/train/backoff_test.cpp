@@ -65,7 +65,7 @@ TEST_SUITE("train") {
       for (const Point& point : noting.points) CHECK(point.train_loss <= 1);
       CHECK(noting.points.back().step == 1.5);
       CHECK(result.curve.back().examples > 4 * data.size());  // what was thrown away was processed
-      options.step = 1.5;  // nothing of it is left
+      options.step = 1.5;                                     // nothing of it is left
       options.backoff = false;
       CHECK(train(kernel, data, options).digest == result.digest);
     }

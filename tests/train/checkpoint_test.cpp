@@ -30,7 +30,8 @@ Result run(const Kernel& kernel, const Dataset& data, const Options& options, co
   const auto backend = shm::make_backend(options);
   Exchange alone;
   Observer nobody;
-  return fit({.kernel = kernel, .train = data, .resume = resume}, options, *backend, alone, observer ? *observer : nobody);
+  return fit({.kernel = kernel, .train = data, .resume = resume}, options, *backend, alone,
+             observer ? *observer : nobody);
 }
 
 /// Runs to `epochs` and leaves a checkpoint.
@@ -157,7 +158,8 @@ TEST_SUITE("train") {
     Parameters parameters(kernel.layout), back(kernel.layout);
     const auto each_known = [&](Parameters& of, auto f) {
       for (std::size_t table = 0; table < shapes.size(); ++table) {
-        const std::size_t rows = table < 2 ? data.numbering(static_cast<std::uint32_t>(table)).size() : shapes[table].rows;
+        const std::size_t rows =
+            table < 2 ? data.numbering(static_cast<std::uint32_t>(table)).size() : shapes[table].rows;
         for (std::size_t row = 0; row < rows; ++row)
           for (std::size_t k = 0; k < kernel.layout.stride(table); ++k) f(of.row(table, row).data()[k]);
       }
@@ -171,8 +173,11 @@ TEST_SUITE("train") {
     each_known(back, [&](float& cell) { wrong += cell != ++expected; });
     CHECK(wrong == 0);
     CHECK(expected > 10'000);
-    CHECK_FALSE(message_of([&] { from_saved(whole, kernel, data, back); }).empty());  // three times too wide for a model
-    CHECK_FALSE(message_of([&] { from_saved(to_saved(kernel, parameters, data), kernel, data, back, RowPart::whole); }).empty());
+    CHECK_FALSE(
+        message_of([&] { from_saved(whole, kernel, data, back); }).empty());  // three times too wide for a model
+    CHECK_FALSE(message_of([&] {
+                  from_saved(to_saved(kernel, parameters, data), kernel, data, back, RowPart::whole);
+                }).empty());
   }
 
   TEST_CASE("checkpoint: of another model, data, seed, schedule, step or fact: one sentence, the flag in it") {
@@ -186,10 +191,12 @@ TEST_SUITE("train") {
       return message_of([&] { run(with, on, spoiled, &good); });
     };
     CHECK(complaint(kernel, data, [](Options&) {}) == "");
-    CHECK(contains(complaint(builtin_kernel({.model = ModelName::svm}, data), data, [](Options&) {}), "--model logistic"));
+    CHECK(contains(complaint(builtin_kernel({.model = ModelName::svm}, data), data, [](Options&) {}),
+                   "--model logistic"));
     CHECK(contains(complaint(kernel, data, [](Options& o) { o.seed = 2; }), "--seed 1"));
     CHECK(contains(complaint(kernel, data, [](Options& o) { o.step = 0.125; }), "--step"));
-    CHECK(contains(complaint(kernel, data, [](Options& o) { o.schedule = ScheduleName::constant; }), "--schedule exponential"));
+    CHECK(contains(complaint(kernel, data, [](Options& o) { o.schedule = ScheduleName::constant; }),
+                   "--schedule exponential"));
     CHECK(contains(complaint(kernel, data, [](Options& o) { o.decay = 0.5; }), "--decay 0.85"));
     const Dataset other = Dataset::train(load("synthetic:zipf,features=4000,nonzeros=20,examples=900,seed=4"), 1);
     CHECK(contains(complaint(builtin_kernel({}, other), other, [](Options&) {}), "--data"));

@@ -66,7 +66,7 @@ Expected naive(ModelName model, const Parameters& w, const Example& x) {
     case ModelName::cut: {
       const auto at = [&](std::size_t j) { return std::clamp(static_cast<double>(w.row(0, x.ids[j])[0]), 0., 1.); };
       const double first = at(0), other = x.size == 1 ? label : at(1), force = static_cast<double>(x.values[0]);
-      return {x.size == 1 ? first > 0.5 : (first > 0.5) != (other > 0.5), force * std::abs(first - other)};
+      return {static_cast<double>(x.size == 1 ? first > 0.5 : (first > 0.5) != (other > 0.5)), force * std::abs(first - other)};
     }
     case ModelName::fm: {  // the definition, pair by pair; width 16: the weight in slot 15
       const auto value = [&](std::uint32_t j) { return x.values ? static_cast<double>(x.values[j]) : 1.; };

@@ -1,4 +1,5 @@
-// The race of step sizes: its winner beats steps ten times too small and ten times too large; no step that diverges wins.
+// The race of step sizes: its winner beats steps ten times too small and ten times too large; no step that diverges
+// wins.
 #include <algorithm>
 #include <cmath>
 
@@ -27,7 +28,9 @@ double loss_at(const Kernel& kernel, const Dataset& data, double step) {
 struct Hopeless {
   static constexpr Table<1, 0> weights{};
   Layout layout(const Dataset& data) const { return Layout{{.rows = data.features(), .width = 1, .space = 0}}; }
-  void step(auto& view, const Example& x) const { view.descend(weights, x, RowFactor{}, -1e38f * (1 + std::abs(view.dot(weights, x)))); }
+  void step(auto& view, const Example& x) const {
+    view.descend(weights, x, RowFactor{}, -1e38f * (1 + std::abs(view.dot(weights, x))));
+  }
   double loss(auto& view, const Example& x) const { return predict(view, x); }
   double predict(auto& view, const Example& x) const { return static_cast<double>(view.dot(weights, x)); }
 };
@@ -51,22 +54,24 @@ TEST_SUITE("train") {
       REQUIRE(race.trials.size() == 11);
       CHECK(race.trials.front().step == kernel.default_step / 32);
       CHECK(race.trials.back().step == kernel.default_step * 32);
-      CHECK(std::count_if(race.trials.begin(), race.trials.end(), [&](const Trial& t) { return t.step == race.step; }) == 1);
+      CHECK(std::count_if(race.trials.begin(), race.trials.end(),
+                          [&](const Trial& t) { return t.step == race.step; }) == 1);
       CAPTURE(race.step / kernel.default_step);
       const double loss = loss_at(kernel, data, race.step);
       CHECK(loss < loss_at(kernel, data, race.step / 10));
       CHECK(loss < loss_at(kernel, data, race.step * 10));
-      CHECK(race_steps(kernel, data, options_for(Mode::serial, 1)).step == race.step);  // whatever the mode and the threads
+      CHECK(race_steps(kernel, data, options_for(Mode::serial, 1)).step ==
+            race.step);  // whatever the mode and the threads
     }
   }
 
   TEST_CASE("step race: a second heat corrects a sample that is too thin to tell") {
-    const Dataset data = Dataset::train(load("synthetic:netflix,users=6000,items=4000,examples=200000", {.format = Format::ratings}), 1);
+    const Dataset data =
+        Dataset::train(load("synthetic:netflix,users=6000,items=4000,examples=200000", {.format = Format::ratings}), 1);
     const Kernel kernel = builtin_kernel({.model = ModelName::mf}, data);
     const StepRace race = race_steps(kernel, data, {});
-    const auto best = std::min_element(race.trials.begin(), race.trials.end(), [](const Trial& a, const Trial& b) {
-      return !(b.loss <= a.loss);
-    });
+    const auto best = std::min_element(race.trials.begin(), race.trials.end(),
+                                       [](const Trial& a, const Trial& b) { return !(b.loss <= a.loss); });
     CHECK(race.step < best->step);
     CHECK(loss_at(kernel, data, race.step) < loss_at(kernel, data, best->step));
   }

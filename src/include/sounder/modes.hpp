@@ -17,13 +17,19 @@ struct Named {
 };
 
 /// A discipline: how the workers inside a node share the parameters.
-enum class Mode { serial, hogwild, atomic, locked, cached };
-inline constexpr std::array<Named<Mode>, 5> kModes{{
+enum class Mode { serial, hogwild, atomic, locked, cached, batched, roundrobin, averaged, replicated, snapshot, conflictfree };
+inline constexpr std::array<Named<Mode>, 11> kModes{{
     {Mode::serial, "serial", "one thread, no sharing: the reference that every other mode is held against"},
     {Mode::hogwild, "hogwild", "lock-free threads, relaxed loads and stores; updates may be lost"},
     {Mode::atomic, "atomic", "lock-free threads, atomic adds; no update is lost"},
     {Mode::locked, "locked", "each example locks its rows; every step is isolated"},
     {Mode::cached, "cached", "private copies of the hot rows, merged every few updates; cold rows lock-free"},
+    {Mode::batched, "batched", "each worker gathers a private mini-batch, then publishes it lock-free"},
+    {Mode::roundrobin, "roundrobin", "gradients in parallel, writes one worker after the other in a fixed order"},
+    {Mode::averaged, "averaged", "each worker trains a copy of its own; averaged at the end of each epoch"},
+    {Mode::replicated, "replicated", "a replica a core or NUMA node, shared lock-free, merged now and then"},
+    {Mode::snapshot, "snapshot", "steps read a consistent version; new ones are published by compare-and-swap"},
+    {Mode::conflictfree, "conflictfree", "the same bits for any number of threads, by what the data allow"},
 }};
 
 /// How a cell of the parameters is touched.
@@ -80,11 +86,27 @@ inline constexpr std::array<Named<TeamName>, 3> kTeams{{
     {TeamName::threads, "threads", "workers are std::thread, kept for the whole run"},
 }};
 
-enum class PinName { automatic, core, none };
-inline constexpr std::array<Named<PinName>, 3> kPins{{
+enum class PinName { automatic, core, numa, none };
+inline constexpr std::array<Named<PinName>, 4> kPins{{
     {PinName::automatic, "auto", "one worker a core where there are enough cores, else not pinned"},
     {PinName::core, "core", "worker k on core k, modulo the cores this process may use"},
+    {PinName::numa, "numa", "workers are spread over the NUMA nodes, each kept on its node"},
     {PinName::none, "none", "the operating system places the workers"},
+}};
+
+/// Mode averaged: what each worker trains on.
+enum class DataPerWorker { shard, full };
+inline constexpr std::array<Named<DataPerWorker>, 2> kDataPerWorkers{{
+    {DataPerWorker::shard, "shard", "each worker visits a part of the examples: an epoch is one visit of each"},
+    {DataPerWorker::full, "full", "every worker visits all examples, in an order of its own"},
+}};
+
+/// Mode replicated: whose workers share a replica.
+enum class ReplicaName { core, node, machine };
+inline constexpr std::array<Named<ReplicaName>, 3> kReplicas{{
+    {ReplicaName::core, "core", "each worker has one"},
+    {ReplicaName::node, "node", "the workers of a NUMA node share one"},
+    {ReplicaName::machine, "machine", "all workers share one: hogwild"},
 }};
 
 enum class TransformName { none, log1p };

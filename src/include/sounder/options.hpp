@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,8 @@ namespace sounder {
 /// How to train, whatever the model: what belongs to a model (l2, factors) is a field of the model.
 /// Field names are the flags of the bench programs.
 struct Options {
+  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
   Mode mode = Mode::hogwild;
   int threads = 1;                            ///< workers; `serial` always has one
   TeamName team = TeamName::threads;          ///< what runs the workers
@@ -28,6 +31,10 @@ struct Options {
   std::uint64_t seed = 1;                     ///< of the order of the examples and of the start values
   std::optional<std::size_t> hot_rows{};      ///< mode cached: most rows a worker keeps privately; unset: found from the data
   std::optional<int> flush{};                 ///< mode cached: own updates of a row between merges; unset: by the number of workers
+  std::optional<std::size_t> batch{};         ///< modes with batches: examples a batch, over all workers; kAll: an epoch's; unset: by mode
+  DataPerWorker data_per_worker = DataPerWorker::shard;  ///< mode averaged
+  ReplicaName replica = ReplicaName::core;    ///< mode replicated
+  std::optional<int> merge_every{};           ///< mode replicated: examples of a replica between merges; unset: by the mode
   std::optional<double> target_loss{};        ///< stop when the training loss is at or below
   TelemetryName telemetry = TelemetryName::on;
   std::string checkpoint{};                   ///< file to go on from: written every `every` epochs and at the end; "": none

@@ -10,10 +10,14 @@ namespace sounder::shm {
 /// hyper-threads. Only those that the process may run on.
 std::vector<int> usable_cpus();
 
-/// Keeps the calling thread on one processing unit while it lives; then gives back the mask it had.
+/// The processing units of each NUMA node, in the same order; only those that the process may run on, and nodes that have
+/// any. `synthetic` describes another machine in hwloc's words ("node:2 core:4 pu:1"): all of its units.
+std::vector<std::vector<int>> numa_nodes(const char* synthetic = nullptr);
+
+/// Keeps the calling thread on some processing units while it lives; then gives back the mask it had. None: leaves it.
 class Pinned {
  public:
-  explicit Pinned(std::optional<int> cpu);
+  explicit Pinned(const std::vector<int>& cpus);
   ~Pinned();
   Pinned(const Pinned&) = delete;
   Pinned& operator=(const Pinned&) = delete;

@@ -133,7 +133,7 @@ struct SimplexCut {
   SOUNDER_INLINE void touches(const Example& x, F f) const {
     for (std::uint32_t j = 0; j < x.size; ++j) f(0, x.ids[j]);
   }
-  double default_step(const Dataset& data) const { return cut::default_step(data); }
+  double default_step(const Dataset& data) const { return 2 * cut::default_step(data); }
 
  private:
   using Floats = float[cut::kMostLabels];

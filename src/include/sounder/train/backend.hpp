@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <sounder/data/dataset.hpp>
 #include <sounder/kernel.hpp>
@@ -39,6 +40,8 @@ class Backend {
   virtual int visits() const { return 1; }
   /// What was measured since prepare(). Between rounds; takes some milliseconds.
   virtual Telemetry telemetry() const { return {}; }
+  /// What else is worth knowing of how the run was done, in one line: empty, or which way a mode took.
+  virtual std::string remark() const { return ""; }
 };
 
 /// One thread: the oracle of all tests. `team` has one worker, and says which thread that is and where it runs;

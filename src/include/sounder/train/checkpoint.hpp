@@ -20,10 +20,12 @@ struct Checkpoint {
   double scale = 0;               ///< the loss that divergence is judged by
   Curve curve;                    ///< up to the point of `epochs`: seconds and examples go on from there
   std::vector<Backoff> backoffs;
-  std::string file;               ///< where it was loaded from, for messages; not in the file
+  std::string file;  ///< where it was loaded from, for messages; not in the file
 
   /// The ids that each id space needs a row for (the `extra` of Dataset::train).
-  std::vector<std::vector<std::uint32_t>> ids_by_space(std::uint32_t spaces) const { return state.ids_by_space(spaces); }
+  std::vector<std::vector<std::uint32_t>> ids_by_space(std::uint32_t spaces) const {
+    return state.ids_by_space(spaces);
+  }
 };
 
 /// The flags that decide on the bits of a run whatever its model: seed, rule, step, schedule and its parameters.

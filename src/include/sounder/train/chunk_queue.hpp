@@ -51,12 +51,20 @@ class ChunkQueue {
   void open(std::size_t first, std::size_t last, int workers);
   void open(int workers) { open(0, chunks(), workers); }
 
-  /// All chunks of the round, in order, to one taker: for modes that plan who steps on what, and when.
+  /// All chunks of the round, in order, to one taker: for modes that plan who steps on what, and when. None if the run
+  /// is to stop.
   std::vector<Range> take_all();
+  /// Says that so many examples of take_all() will not be stepped on, as the run stopped: taken() leaves them out.
+  void skip(std::size_t examples) { skipped_.fetch_add(examples, std::memory_order_relaxed); }
   /// Whether the run is to stop: for loops that do not come back to the queue.
-  bool stopped() const { return stop_ && stop_->load(std::memory_order_relaxed); }
+  bool stopped() const {
+    return halted_.load(std::memory_order_relaxed) || (stop_ && stop_->load(std::memory_order_relaxed));
+  }
+  /// For the same loops: asks the watch about the steps that a worker has done on the parameters, or on its `own` copy.
+  /// Call it with an empty range first. Once it is false, stopped() is true for all.
+  bool check(const Range& done, const std::optional<Cells>& own = {}) { return !watch_ || content(done, own); }
 
-  /// Examples handed out in this round; any thread may ask (progress displays do).
+  /// Examples handed out in this round, less those skipped; any thread may ask (progress displays do).
   std::size_t taken() const;
 
   /// What one worker holds: `while (cursor.next(range)) ...`
@@ -103,6 +111,7 @@ class ChunkQueue {
   // Order: relaxed; a display may see a mix of two rounds for a moment, which taken() bounds.
   std::atomic<std::size_t> first_{0}, last_{0};
   std::atomic<std::size_t> short_at_{0};  ///< where in the order the last chunk is, the only one that may be short
+  std::atomic<std::size_t> skipped_{0};
   // Written by: the worker that takes chunks. Read by: workers and progress displays. Order: relaxed; the chunks
   // themselves are immutable during a round, and the team's start and end of a round order everything else.
   alignas(kCacheLine) std::atomic<std::size_t> next_{0};

@@ -1,6 +1,8 @@
 // Measures what happens to updates while workers train, without a kernel of its own (docs/adr/0008).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -38,10 +40,11 @@ class alignas(2 * kCacheLine) Probe {  // two lines: neighbours are prefetched i
 
   /// For modes that step on copies: in table t, the first floats[t] floats are the worker's own, and reach the others
   /// by published(). The audit counts writes to them as kept: nobody else writes there.
-  void own(std::vector<std::size_t> floats) { own_floats_ = std::move(floats); }
+  void own(const std::vector<std::size_t>& floats) { std::copy(floats.begin(), floats.end(), own_floats_.begin()); }
   /// For such modes: what this worker's copy holds is shared now, and it holds what the others have shared. Staleness
   /// then is that of the copy: updates by others from one call to the next, sampled.
   void published();
+  const Histogram& staleness() const { return part_.staleness; }
   /// See shm/wait.hpp. Not for the wait at the end of a round, which is measured for every mode.
   void waited(double seconds) { waited_ += seconds; }
 
@@ -73,7 +76,7 @@ class alignas(2 * kCacheLine) Probe {  // two lines: neighbours are prefetched i
   // orders it. Nobody else comes near, also not in the same cache lines.
   alignas(2 * kCacheLine) Probes& all_;
   int worker_;
-  std::vector<std::size_t> own_floats_;
+  std::array<std::size_t, kMaxTables> own_floats_{};
   WorkerTelemetry part_;
   std::uint64_t own_kept_ = 0;  ///< audited writes to own copies
   std::unordered_map<std::size_t, std::uint64_t> conflicts_;  ///< by cache line of the parameters
@@ -108,14 +111,18 @@ class Probes {
  private:
   friend class Probe;
 
-  float* audit_cell(RowId row) { return &audit_[first_[row.table] + (row.row & mask_[row.table])]; }
+  /// Where the rows of a table lie among the parameters, and among the audit cells.
+  struct Place {
+    std::size_t offset = 0, stride = 1, width = 1;  ///< in floats
+    std::size_t first = 0;                          ///< audit cell
+    std::uint32_t mask = 0;
+  };
   void harvest();
 
   const Kernel& kernel_;
   const Dataset& data_;
   std::vector<std::unique_ptr<Probe>> probes_;
-  std::size_t first_[kMaxTables] = {};
-  std::uint32_t mask_[kMaxTables] = {};
+  std::array<Place, kMaxTables> places_{};
   /// Whole numbers below 2^24, so that float sums are exact. Shared cells like those of the parameters, written by the
   /// same access: see shared_cell.hpp.
   std::vector<float> audit_;

@@ -22,12 +22,13 @@ struct StepRace {
 
 /// Trains on one thread, with `options.seed`, the rule and the schedule of `options`, at the model's default step times
 /// 2^-5 ... 2^5, each from the same start values (`start`: those of a saved model) for two epochs over the same sample:
-/// the first 10,000 examples of `data`, which was shuffled from its own seed. The lowest loss wins, ties go to the smaller step.
-/// On a larger set a second heat follows, since a sample that touches each row a few times forgives steps that the whole
-/// set does not (matrix factorization: 16 times the good one): one epoch over the first million examples, and half
-/// the step as long as that is no worse. Mostly 2 or 3 visits of them. Needs memory for one more set of parameters;
-/// the choice is the same for any number of threads and any mode. Throws Error if every step diverges.
+/// the first 10,000 examples of `data`, which was shuffled from its own seed. The lowest loss wins, ties go to the
+/// smaller step. On a larger set a second heat follows, since a sample that touches each row a few times forgives steps
+/// that the whole set does not (matrix factorization: 16 times the good one): one epoch over the first million
+/// examples, and half the step as long as that is no worse. Mostly 2 or 3 visits of them. Needs memory for one more set
+/// of parameters; the choice is the same for any number of threads and any mode. Throws Error if every step diverges.
 /// Source: Bottou, "Stochastic Gradient Descent Tricks", 2012, who sets the first step by trials on a small sample.
-StepRace race_steps(const Kernel& kernel, const Dataset& data, const Options& options, const SavedModel* start = nullptr);
+StepRace race_steps(const Kernel& kernel, const Dataset& data, const Options& options,
+                    const SavedModel* start = nullptr);
 
 }  // namespace sounder

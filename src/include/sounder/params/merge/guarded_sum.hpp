@@ -32,7 +32,10 @@ inline namespace SOUNDER_ISA {
 /// autoregressive process with factor r: -(1 - r) / 2), hence the bound. Where no overshoot shows it is the
 /// plain sum, which costs no accuracy. One merge of a block at a time: the
 /// caller holds the block's lock. `shared` may be read by lock-free readers meanwhile.
-SOUNDER_INLINE void merge_guarded_sum(float* shared, float* own, GuardedSumBlock& block) {
+///
+/// `weights`, if given, is 1 for each cell that is a weight and 0 for rule state: only weights are looked at and projected;
+/// states are merged by the plain sum.
+SOUNDER_INLINE void merge_guarded_sum(float* shared, float* own, GuardedSumBlock& block, const float* weights = nullptr) {
   using F = ThreadLanes::F;
   constexpr int kStrip = ThreadLanes::kStrip, kStrips = static_cast<int>(kBlockFloats) / kStrip;
   constexpr float kTurned = -0.5f, kRaise = 0.5f, kLower = 0.125f;
@@ -43,11 +46,18 @@ SOUNDER_INLINE void merge_guarded_sum(float* shared, float* own, GuardedSumBlock
     current[i] = shared_cell::get<F>(shared + i * kStrip);
     a[i] = shared_cell::get<F>(own + i * kStrip) - base;
     b[i] = current[i] - base;
-    ab += a[i] * b[i];
+    F seen = a[i], past = m;
+    if (weights) {
+      const F weight = *reinterpret_cast<const ThreadLanes::Unaligned*>(weights + i * kStrip);
+      b[i] *= weight;
+      seen *= weight;
+      past *= weight;
+    }
+    ab += seen * b[i];
     bb += b[i] * b[i];
-    aa += a[i] * a[i];
-    am += a[i] * m;
-    mm += m * m;
+    aa += seen * seen;
+    am += seen * past;
+    mm += past * past;
   }
   const float lengths = ThreadLanes::sum(aa) * ThreadLanes::sum(mm);
   const bool turned = lengths > 0 && ThreadLanes::sum(am) < kTurned * std::sqrt(lengths);
