@@ -31,7 +31,7 @@ struct Delayed : Logistic {
 
 int main(int argc, char** argv) {
   return papers::main_of(argc, argv, "papers_delay MODE THREADS NANOSECONDS EXAMPLES", [](papers::Words words) {
-    const Options options{.mode = words.mode(), .threads = words.number(1), .epochs = 1, .telemetry = TelemetryName::off};
+    const Options options{.mode = words.mode(), .threads = words.number(1), .epochs = 1, .step = 0.2, .telemetry = TelemetryName::off};  // small: the order of few examples hardly matters
     Delayed model;
     model.delay = std::chrono::nanoseconds(words.number(0LL));
     const auto data = Dataset::train(load(fmt::format("synthetic:rcv1,examples={}", words.number(1LL))));

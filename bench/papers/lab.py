@@ -9,6 +9,9 @@ import subprocess
 from claims import Claim
 
 
+LONGEST = 120  #: seconds of one run
+
+
 class Failed(Exception):
     """A program that did not do its work; one sentence."""
 
@@ -122,9 +125,11 @@ class Lab:
     def _records(self, program, flags, may_end_with=(0,)):
         words = [str(self.bench.parent / program) if program != "bench_shm" else str(self.bench), *map(str, flags)]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=LONGEST)
         except OSError as error:
             raise Failed(f"{words[0]}: {error.strerror}; build it with ./dev build") from error
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"still running after {LONGEST} s (in: {' '.join([program, *words[1:]])})") from error
         if done.returncode not in may_end_with:
             message = (done.stderr.strip() or "no message").splitlines()[-1]
             raise Failed(f"{message} (in: {' '.join([program, *words[1:]])})")

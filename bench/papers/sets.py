@@ -25,15 +25,13 @@ def simplex(lab):
 
 
 SETS = {"RCV1-like": text, "Netflix-like": ratings, "grid cut": grid, "simplex cut": simplex}
-EPOCHS_SMALL = {"RCV1-like": 4, "Netflix-like": 4, "grid cut": 10, "simplex cut": 20}
 
 
 def runs(lab, name):
     """{discipline: runs} of serial and of the paper's three on 2 threads, taken by turns."""
 
     def take():
-        epochs = lab.pick(EPOCHS, EPOCHS_SMALL[name])
-        common = (*SETS[name](lab), "--epochs", epochs, "--decay", DECAY, "--telemetry", "off")
+        common = (*SETS[name](lab), "--epochs", EPOCHS, "--decay", DECAY, "--telemetry", "off")
         modes = {"serial": (*common, "--mode", "serial")}
         modes |= {ours: (*common, "--mode", mode, "--threads", 2) for ours, mode in MODES.items()}
         if name == "RCV1-like":

@@ -44,7 +44,7 @@ def run(lab):
         required("errors within 2 % at every delay", f"{percent(max(spread.values()))} at worst", max(spread.values()) <= 0.02),
         lab.speed("RR / Hogwild rises with the delay", figures, rises, "the steps of this curve lie within its noise"),
         lab.speed("below 0.7 up to 1 us", f"{short:.2f} at most", short < 0.7, turn),
-        lab.speed("level (0.9 to 1.1) from 1 ms on", " to ".join(f"{x:.2f}" for x in (min(long), max(long))),
+        lab.speed("level (0.9 to 1.1) from 1 ms on", "-" if lab.small else f"{min(long):.2f} to {max(long):.2f}",
                   0.9 <= min(long) and max(long) <= 1.1, "few steps at this delay: the end of a round weighs"),
         reported("speed-ups of Hogwild and RR",
                  ", ".join(f"{name(d)} {h:.2f}x {r:.2f}x" for d, (h, r) in gains.items())),

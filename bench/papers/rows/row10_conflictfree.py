@@ -19,16 +19,16 @@ TITLE = "the same bits for any number of threads"
 
 
 def run(lab):
-    size = lab.pick(("", 10), (",examples=4000,features=20000", 3))
+    size = lab.pick("", ",examples=8000")
     data = {
-        "cold": ("--data", f"synthetic:cold{size[0]}", "--l2", "1e-4"),
+        "cold": ("--data", f"synthetic:cold{size}", "--l2", "1e-4"),
         "Netflix-like": sets.ratings(lab),
         "grid cut": sets.grid(lab),
-        "RCV1-like": sets.text(lab),
+        "RCV1-like": lab.pick(sets.text(lab), ("--model", "svm", "--data", "synthetic:rcv1,examples=10000", "--l2", "1e-5")),
     }
     claims = []
     for name, flags in data.items():
-        common = (*flags, "--epochs", size[1], "--mode")
+        common = (*flags, "--epochs", sets.EPOCHS, "--decay", sets.DECAY, "--telemetry", "off", "--mode")
         runs = [lab.run(*common, "conflictfree", "--threads", threads) for threads in lab.pick((1, 2, 4, 8), (1, 2, 4))]
         other = lab.run(*common, "conflictfree", "--threads", 1, "--seed", 2)
         serial = lab.run(*common, "serial")

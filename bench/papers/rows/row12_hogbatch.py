@@ -3,8 +3,8 @@
 Published (Sallinen et al., IPDPS 2016): Hogwild is bound by the traffic between cores; with a batch for each thread it is near
 linear on 14 cores.
 Here: `batched` on the RCV1-like set, logistic regression, 2 threads, B = 1 to 256 examples a thread; each B with the best of the
-same steps. SE = epochs of serial / epochs of B to serial's loss after two thirds of its epochs, the median over seeds; HE = rate
-/ (2 x serial's rate).
+same steps. SE = epochs of serial / epochs of B to 1.02 of serial's loss after two thirds of its epochs, the median over seeds; HE =
+rate / (2 x serial's rate).
 Must hold: SE above 0.9 up to B = 32. Speed: HE does not fall with B (within 5 %).
 """
 
@@ -15,14 +15,14 @@ SOURCE = "HogBatch"
 TITLE = "private mini-batches"
 
 BATCHES = (1, 4, 16, 32, 64, 256)
-SMALL = (1, 16, 32)
+SMALL = (1, 32)
 SHARES = (0.5, 1, 2)  # of the default step
 
 
 def run(lab):
-    size, epochs, seeds = lab.pick(("", 15, 3), (",examples=4000,features=1000,nonzeros=30", 12, 1))
-    batches = lab.pick(BATCHES, SMALL)
-    common = ("--model", "logistic", "--data", f"synthetic:rcv1{size}", "--l2", "1e-4", "--epochs", epochs)
+    epochs, seeds, batches = lab.pick((12, 5, BATCHES), (9, 1, SMALL))
+    common = ("--model", "logistic", "--data", f"synthetic:rcv1,examples={lab.pick(20000, 10000)}", "--l2", "1e-5", "--epochs", epochs,
+              "--telemetry", "off")
     step = lab.run(*common, "--mode", "serial", "--epochs", 1).points[-1]["step"]
     modes = {"serial": ("--mode", "serial")}
     modes |= {b: ("--mode", "batched", "--threads", 2, "--batch", 2 * b) for b in batches}
@@ -31,7 +31,7 @@ def run(lab):
         found = lab.side_by_side({(name, share): (*common, *flags, "--step", share * step, "--seed", seed)
                                   for name, flags in modes.items() for share in SHARES}, repeats=1)
         loss = min(run.losses[2 * epochs // 3] for share in SHARES for run in found["serial", share])
-        target = loss * 1.002
+        target = loss * 1.02
         least = {name: min((e for share in SHARES for run in found[name, share] if (e := run.epochs_to(target)) is not None),
                            default=float("inf")) for name in modes}
         for b in batches:
