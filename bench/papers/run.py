@@ -82,7 +82,7 @@ def reasons_of(row):
 
 def section_of(row):
     """What stands between the markers of a row."""
-    parts = [markdown(HEADER[2:], [line[2:] for line in lines_of(row)], left=2)]
+    parts = [markdown(HEADER[2:], [line[2:] for line in lines_of(row)], left=3)]
     if reasons := reasons_of(row):
         parts.append("\n".join(f"- {reason}." for reason in reasons))
     return "\n\n".join(parts)
