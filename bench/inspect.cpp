@@ -38,11 +38,12 @@ Report report_of(const Settings& settings) {
                 .data_bytes = bytes_of(columns),
                 .advice = {},
                 .hottest_id = {},
-                .core_to_core_ns = shm::core_to_core_ns()};
+                .core_to_core_ns = {}};
   const Dataset data = Dataset::train(std::move(columns), settings.options.seed);
   const Kernel kernel = builtin_kernel(settings.model, data, settings.options.rule);
   report.parameter_bytes = kernel.layout.floats() * sizeof(float);
   report.advice = shm::advise(kernel, data, settings.options, most_threads(settings));
+  report.core_to_core_ns = report.advice.hottest.core_to_core_ns;
   for (std::size_t t = 0; t < kernel.layout.tables(); ++t)
     if (kernel.layout.shape(t).space == 0) report.window_bytes = report.advice.hot_rows * kernel.layout.stride(t) * sizeof(float);
   const RowId row = report.advice.hottest.row;
@@ -82,7 +83,7 @@ std::string text_of(const Report& r) {
   const shm::HottestLine& hot = r.advice.hottest;
   line("hottest line", "", fmt::format("{:.3g} % of the steps write the cache line of {}{}", 100 * hot.share,
                                        r.hottest_id ? fmt::format("feature {}", *r.hottest_id) : "a row without feature",
-                                       hot.cap ? fmt::format("; at {:.0f} ns from core to core, lock-free workers do at most {} examples/s",
+                                       hot.cap ? fmt::format("; at {:.0f} ns from core to core, lock-free workers that all write it do about {} examples/s",
                                                              *r.core_to_core_ns, human(*hot.cap))
                                                : ""));
   line("advice", "", flags_of(r.advice));

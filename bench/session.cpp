@@ -256,7 +256,7 @@ class Session {
 
   Result run_one(const PlannedRun& planned, RunFacts& facts, const std::vector<TableRow>& before) {
     const std::size_t cores = shm::usable_cpus().size();
-    if (static_cast<std::size_t>(planned.threads) > cores)
+    if (static_cast<std::size_t>(planned.threads) > cores && std::exchange(warned_, planned.threads) != planned.threads)
       fmt::print(stderr, "bench_shm: {} threads share {} core{}: speeds will mislead\n", planned.threads, cores, cores == 1 ? "" : "s");
     Options options = settings_.options;
     options.mode = planned.mode;
@@ -319,6 +319,7 @@ class Session {
     }
   }
 
+  int warned_ = 0;     ///< of so many threads
   Settings settings_;
   std::string raced_;  ///< for people: how --step auto came to its step
   std::FILE* out_;

@@ -238,6 +238,8 @@ void check(const Settings& s) {
   if (s.tau && !s.simulate_workers) throw Error("--tau is the staleness of virtual workers: give --simulate-workers too");
   if (s.simulate_workers) {
     check_one_thread(s, "--simulate-workers");
+    if (std::find(s.modes.begin(), s.modes.end(), Mode::hogwild) == s.modes.end())
+      throw Error("--simulate-workers simulates hogwild: give --mode hogwild (serial may stand beside it)");
     simulation_of(s).validate();
   }
   for (const std::optional<Mode> mode : s.modes) {
@@ -263,6 +265,7 @@ void check(const Settings& s) {
       throw Error(fmt::format("{} cannot be given with {}: leave one of them out", flag, s.simulate_workers ? "--simulate-workers" : "--record"));
     if (!s.replay.empty()) check_one_thread(s, "--replay");
   }
+  if (!s.resume.empty() && s.race) throw Error("--resume goes on with the step of the checkpoint: leave --step auto out");
   if (!s.resume.empty() && !s.start.empty()) throw Error("--resume goes on from the weights of the checkpoint: leave --load out");
   if (s.options.every != Options{}.every && s.options.checkpoint.empty()) throw Error("--every needs --checkpoint FILE: give both or neither");
   if (s.predict == "-" || s.save == "-" || s.options.checkpoint == "-" || s.curve == "-" || s.record == "-") throw Error("only --json can be - (stdout): give a file");

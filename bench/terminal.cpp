@@ -37,7 +37,7 @@ double rate(const TableRow& row) { return row.result->seconds > 0 ? static_cast<
 
 std::vector<Column> columns_of(const std::vector<TableRow>& rows, const Dataset& train, Task task) {
   const double each = static_cast<double>(train.nonzeros()) / static_cast<double>(train.size());
-  const bool ratings = task == Task::rating;
+  const bool ratings = train.spaces() == 2, numbers = task == Task::rating;
   std::vector<Column> columns{
       {"mode", [](const TableRow& r) { return std::string(name_of(kModes, r.planned.mode)); }, nullptr},
       {"threads", [](const TableRow& r) { return r.workers.empty() ? fmt::format("{}", r.planned.threads) : r.workers; }, nullptr},
@@ -46,7 +46,7 @@ std::vector<Column> columns_of(const std::vector<TableRow>& rows, const Dataset&
   if (last(rows.front()).test_loss) {
     columns.push_back({"test loss", [](const TableRow& r) { return fixed(*last(r).test_loss); }, [](const TableRow& r) { return *last(r).test_loss; }});
     columns.push_back({fmt::format("test {}", metric_name(task)), [](const TableRow& r) { return fixed(*last(r).test_metric); },
-                       [ratings](const TableRow& r) { return ratings ? *last(r).test_metric : -*last(r).test_metric; }});
+                       [numbers](const TableRow& r) { return numbers ? *last(r).test_metric : -*last(r).test_metric; }});
   }
   if (std::any_of(rows.begin(), rows.end(), [](const TableRow& r) { return r.auc.has_value(); }))
     columns.push_back({"test auc", [](const TableRow& r) { return fixed(r.auc.value_or(NAN)); }, [](const TableRow& r) { return -r.auc.value_or(NAN); }});

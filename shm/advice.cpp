@@ -107,7 +107,9 @@ HottestLine hottest_line(const Kernel& kernel, const Dataset& data) {
       hottest.row = {t, row};
     }
   hottest.share = most / static_cast<double>(sample);
-  if (const auto nanoseconds = core_to_core_ns(); nanoseconds && hottest.share > 0) hottest.cap = 1e9 / (hottest.share * *nanoseconds);
+  for (int i = 0; i < 3; ++i)  // whatever else the machine does makes it longer
+    if (const auto ns = core_to_core_ns()) hottest.core_to_core_ns = std::min(*ns, hottest.core_to_core_ns.value_or(*ns));
+  if (hottest.core_to_core_ns && hottest.share > 0) hottest.cap = 1e9 / (hottest.share * *hottest.core_to_core_ns);
   return hottest;
 }
 

@@ -73,6 +73,9 @@ std::string refusal(const Options& options) {
   if (entry.adds_states && (options.rule == RuleName::momentum || options.rule == RuleName::adam))
     return fmt::format("--mode {} adds up movements, which the state of --rule {} does not allow: use another --rule, or --mode averaged",
                        name_of(kModes, options.mode), name_of(kRules, options.rule));
+  if (options.mode == Mode::atomic && options.rule != RuleName::sgd && options.rule != RuleName::adagrad)
+    return fmt::format("--mode atomic adds, which --rule {} is no sum for: give --rule sgd or adagrad, or --mode hogwild",
+                       name_of(kRules, options.rule));
   if (entry.together && options.team != TeamName::threads)
     return fmt::format("--mode {} needs workers that surely run at the same time: give --team threads, not {}",
                        name_of(kModes, options.mode), name_of(kTeams, options.team));

@@ -47,7 +47,7 @@ void project_to_simplex(float* x, int n) {
     int above = 0;
     for (int k = 0; k < n; ++k)
       if (static_cast<double>(x[k]) > shift) sum += static_cast<double>(x[k]), ++above;
-    if (above == 0 || above == kept) break;  // none: not a number among them
+    if (above == 0 || above >= kept) break;  // none: not a number among them; more: rounding, it would go on for ever
     kept = above;
     shift = (sum - 1) / above;
   }

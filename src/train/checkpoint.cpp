@@ -1,5 +1,8 @@
 #include <sounder/train/checkpoint.hpp>
 
+#include <cmath>
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
@@ -102,7 +105,11 @@ void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const 
   // The default step depends on the data, and the data on --transform: the cause is named, not what follows from it.
   const auto agree = [&](const std::string& flag, const std::string& value) {
     const auto given = facts.find(flag);
-    if (given != facts.end() && given->second != value)
+    const auto close = [&] {  // a step as it is printed is the step that it stands for
+      const double a = std::strtod(value.c_str(), nullptr), b = std::strtod(given->second.c_str(), nullptr);
+      return flag == kStep && std::abs(a - b) <= 1e-3 * std::abs(a);
+    };
+    if (given != facts.end() && given->second != value && !close())
       throw Error(fmt::format("the checkpoint {} was written with --{} {}, not {}: give that flag here too",
                               checkpoint.file, flag, value, given->second));
   };

@@ -19,6 +19,7 @@ struct HottestLine {
   /// Examples a second that all lock-free workers together can do at most, as the line must move from core to core
   /// between two of its writes; empty with one core.
   std::optional<double> cap;
+  std::optional<double> core_to_core_ns{};  ///< what it was computed with: the least of three measurements
 };
 
 struct Advice {
