@@ -46,5 +46,5 @@ def run(lab):
         required("SE above 0.9 up to B = 32", f"{worst:.2f} at least", worst > 0.9),
         reported("SE", ", ".join(f"B={b} {value:.2f}" for b, value in se.items())),
         lab.speed("HE does not fall with B", ", ".join(f"B={b} {value:.2f}" for b, value in he.items()), rises,
-                  "gathering and applying costs two passes over each row at any B; above some B the private copy leaves the first cache"),
+                  "gathering and applying costs more than the traffic between two cores that it saves, at any B"),
     ]
