@@ -127,9 +127,10 @@ template <class M>
     model.touches(x, [&](int table, std::uint32_t row) { held.want(table, row); });
   held.acquire();
 }
-/// Before and after a step that is locked or watched. Out of line for the same reason.
+/// Before and after a step that is locked or watched. Out of line for the same reason; model and example by value, so that
+/// the loop need not keep its own where a store of the step might reach them.
 template <class M>
-[[gnu::noinline]] void enter_step(const StepContext& context, const M& model, const Example& x, std::size_t example) {
+[[gnu::noinline]] void enter_step(const StepContext& context, const M model, const Example x, std::size_t example) {
   if (context.held) lock_rows(*context.held, model, x);
   if (context.watched) before_step(*context.probe, example);
 }
