@@ -20,8 +20,14 @@ STYLES = {
     "atomic": ("#E69F00", "^"),
     "locked": ("#CC79A7", "D"),
     "cached": ("#0072B2", "o"),
+    "batched": ("#009E73", "v"),
+    "roundrobin": ("#882255", "X"),
+    "averaged": ("#56B4E9", "P"),
+    "replicated": ("#332288", ">"),
+    "snapshot": ("#999933", "<"),
+    "conflictfree": ("#117733", "*"),
 }
-SPARE_STYLES = [("#009E73", "v"), ("#56B4E9", "P"), ("#882255", "X"), ("#999933", "<"), ("#332288", ">")]
+SPARE_STYLES = [("#44AA99", "h"), ("#AA4499", "p"), ("#DDCC77", "d")]
 INK, FAINT = "#222222", "#8A8A8A"
 
 
