@@ -70,10 +70,11 @@ class ShmBackend final : public Backend {
 std::string refusal(const Options& options) {
   if (options.mode == Mode::serial) return "";
   const ModeEntry entry = entry_of(options.mode);
-  if (entry.adds_states && (options.rule == RuleName::momentum || options.rule == RuleName::adam))
+  const bool sums = options.rule == RuleName::sgd || options.rule == RuleName::adagrad;
+  if (entry.adds_states && !sums)
     return fmt::format("--mode {} adds up movements, which the state of --rule {} does not allow: use another --rule, or --mode averaged",
                        name_of(kModes, options.mode), name_of(kRules, options.rule));
-  if (options.mode == Mode::atomic && options.rule != RuleName::sgd && options.rule != RuleName::adagrad)
+  if (options.mode == Mode::atomic && !sums)
     return fmt::format("--mode atomic adds, which --rule {} is no sum for: give --rule sgd or adagrad, or --mode hogwild",
                        name_of(kRules, options.rule));
   if (entry.together && options.team != TeamName::threads)
