@@ -30,7 +30,7 @@ TEST_SUITE("shm") {
 
   TEST_CASE("modes that add up movements refuse rules whose state is no sum, and say what to do") {
     for (const Mode mode : {Mode::replicated, Mode::cached})
-      for (const RuleName rule : {RuleName::momentum, RuleName::adam}) {
+      for (const RuleName rule : {RuleName::ftrl, RuleName::momentum, RuleName::adam}) {
         Options options = options_for(mode, 1, 2);
         options.rule = rule;
         CHECK_THROWS_AS(shm::make_backend(options), Error);
