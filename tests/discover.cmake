@@ -13,6 +13,6 @@ while(rest MATCHES "\n")
   endif()
   string(REPLACE "," "\\," filter "${name}")  # a bare comma separates two filters
   string(APPEND script "add_test([==[${name}]==] [==[${PROGRAM}]==] [==[--test-case=${filter}]==])\n"
-    "set_tests_properties([==[${name}]==] PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)\n")
+    "set_tests_properties([==[${name}]==] PROPERTIES TIMEOUT 1200 SKIP_RETURN_CODE 77)\n")
 endwhile()
 file(WRITE "${FILE}" "${script}")

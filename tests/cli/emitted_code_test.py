@@ -35,7 +35,7 @@ def stores(lines, register):
 
 
 def scalar_stores(lines):
-    return [line for line in lines if re.search(r"\b(vmovss|movss)\b.*%xmm\d+,.*\(|\bmov\b +%e\w+,.*\(", line) and "(%rsp" not in line]
+    return [line for line in lines if re.search(r"\b(vmovss|movss)\b.*%xmm\d+,.*\(|\bmov\b +%e\w+,.*\(", line) and "(%rsp" not in line and "(%rbp" not in line]
 
 
 class EmittedCode(unittest.TestCase):
