@@ -17,6 +17,10 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)
 
+# mpi: without it, ranks are threads of one process
+enable_language(C)
+find_package(MPI COMPONENTS C)
+
 if(SOUNDER_BENCH OR SOUNDER_DEVELOPER)
   find_package(CLI11 CONFIG REQUIRED)
   find_package(benchmark CONFIG)

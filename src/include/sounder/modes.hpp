@@ -32,6 +32,65 @@ inline constexpr std::array<Named<Mode>, 11> kModes{{
     {Mode::conflictfree, "conflictfree", "the same bits for any number of threads, by what the data allow"},
 }};
 
+/// When the ranks of a run agree on the parameters. Inside of each, workers share them by a Mode.
+enum class RankMode { bsp, ssp, async, local, gossip };
+inline constexpr std::array<Named<RankMode>, 5> kRankModes{{
+    {RankMode::bsp, "bsp", "every round sums the gradients of all ranks: the steps of one process, in parallel"},
+    {RankMode::ssp, "ssp", "no rank is more than --staleness clocks ahead of what it reads"},
+    {RankMode::async, "async", "ranks push and pull without waiting for each other"},
+    {RankMode::local, "local", "each rank trains alone for some rounds, then the parameters are averaged"},
+    {RankMode::gossip, "gossip", "after every round each rank averages with its neighbours in --topology"},
+}};
+
+/// How bsp adds up gradients.
+enum class Architecture { allreduce, server };
+inline constexpr std::array<Named<Architecture>, 2> kArchitectures{{
+    {Architecture::allreduce, "allreduce", "every rank gets the sum of all, and steps by itself"},
+    {Architecture::server, "server", "servers sum, step, and hand out the rows"},
+}};
+
+enum class ReducerName { ring, mpi, deterministic };
+inline constexpr std::array<Named<ReducerName>, 3> kReducers{{
+    {ReducerName::ring, "ring", "own ring: reduce-scatter, then all-gather, in chunks"},
+    {ReducerName::mpi, "mpi", "MPI_Iallreduce of the MPI library"},
+    {ReducerName::deterministic, "deterministic", "a fixed tree over virtual shards: the same bits for any number of ranks and threads"},
+}};
+
+/// What a read in mode ssp may hold.
+enum class Visibility { at_least, exact };
+inline constexpr std::array<Named<Visibility>, 2> kVisibilities{{
+    {Visibility::at_least, "at-least", "all updates up to the bound, and newer ones that have come in"},
+    {Visibility::exact, "exact", "all updates up to the bound, and no other rank's newer ones"},
+}};
+
+/// How a server in mode async treats an update that is late.
+enum class Compensate { none, scale, dc };
+inline constexpr std::array<Named<Compensate>, 3> kCompensates{{
+    {Compensate::none, "none", "as it is"},
+    {Compensate::scale, "scale", "divided by its staleness (Zhang et al. 2016)"},
+    {Compensate::dc, "dc", "delay compensation by the squared gradient (DC-ASGD, Zheng et al. 2017)"},
+}};
+
+/// Which examples a rank trains on.
+enum class PartitionName { hash, range };
+inline constexpr std::array<Named<PartitionName>, 2> kPartitions{{
+    {PartitionName::hash, "hash", "virtual shards by a hash of the example's index: a sorted file does no harm"},
+    {PartitionName::range, "range", "virtual shards are consecutive parts of the file: nothing is sent between ranks"},
+}};
+
+/// Whose examples an epoch counts, in modes whose ranks do not wait for each other.
+enum class BalanceName { processed, fixed };
+inline constexpr std::array<Named<BalanceName>, 2> kBalances{{
+    {BalanceName::processed, "processed", "an epoch is so many processed examples, whoever processed them"},
+    {BalanceName::fixed, "fixed", "an epoch is one visit of each example by its own rank"},
+}};
+
+enum class TransportName { mpi, inproc };
+inline constexpr std::array<Named<TransportName>, 2> kTransports{{
+    {TransportName::mpi, "mpi", "ranks are processes of an MPI job"},
+    {TransportName::inproc, "inproc", "ranks are threads of this process"},
+}};
+
 /// How a cell of the parameters is touched.
 enum class AccessKind { relaxed, atomic, gather, recorded };
 inline constexpr std::array<Named<AccessKind>, 4> kAccessKinds{{

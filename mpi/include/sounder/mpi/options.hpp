@@ -1,0 +1,49 @@
+// Every default of a run on several ranks, in one place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <sounder/modes.hpp>
+
+namespace sounder::mpi {
+
+/// How ranks exchange what they learn. Field names are the flags of bench_mpi. What a rank does inside is sounder::Options:
+/// its `mode` is `--node-mode`, its `batch` the global number of examples a round, over all ranks.
+struct Options {
+  RankMode mode = RankMode::bsp;
+  // bsp
+  Architecture architecture = Architecture::allreduce;
+  ReducerName reducer = ReducerName::ring;
+  bool deterministic = false;  ///< implies the reducer; virtual shards are gathered by one thread each, at frozen parameters
+  // ssp
+  std::uint64_t staleness = 4;  ///< clocks
+  Visibility visibility = Visibility::at_least;
+  // async
+  Compensate compensate = Compensate::none;
+  double dc_lambda = 0.04;      ///< of Compensate::dc
+  // ssp, async, and bsp by server
+  int dedicated_servers = 0;    ///< ranks that serve and do not train, the last ones; 0: every rank does both
+  // local
+  int local_rounds = 1;         ///< rounds between averages
+  bool weight_samples = false;  ///< the mean is weighted by examples, not by ranks
+  double participation = 1;     ///< share of the ranks that train between two averages (federated averaging)
+  double outer_momentum = 0;    ///< of the averaged movement
+  // gossip
+  std::string topology = "ring";
+  bool allow_disconnected = false;
+  // all
+  PartitionName partition = PartitionName::hash;
+  BalanceName balance = BalanceName::processed;
+  double pad_seconds = 0;       ///< every round lasts at least so long, asleep
+  std::string straggler;        ///< "": none; "rank:1=4x", "random:p=0.1,10x", "pareto:1.5": multiples of pad_seconds
+  bool audit = false;           ///< check the consistency of every read
+  double deadline_seconds = 60; ///< of every wait for another rank
+
+  /// Throws Error naming the flag and the mend. `ranks`: of the run.
+  void validate(int ranks) const;
+};
+
+}  // namespace sounder::mpi

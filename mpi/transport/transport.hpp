@@ -1,0 +1,34 @@
+// What carries frames between ranks. One thread of a rank, its communication thread, calls it; only wake() is for all.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/frame.hpp"
+
+namespace sounder::mpi {
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// Begins to send and returns; in order within a channel (see Channel). The payload stays alive until it is out.
+  virtual void send(int to, Frame frame) = 0;
+  /// The next frame that has arrived, from anyone; makes progress with what is under way.
+  virtual std::optional<Frame> receive() = 0;
+  /// Whether everything that was sent has left: its payloads were let go.
+  virtual bool flushed() = 0;
+  /// Sleeps until wake() was called since the last sleep, a frame may have arrived, or `seconds` are over. A transport
+  /// that nothing wakes on arrival sleeps for less.
+  virtual void sleep(double seconds) = 0;
+  /// Ends a sleep. Any thread.
+  virtual void wake() = 0;
+  /// "Open MPI 4.1.4" or "threads of one process", for records.
+  virtual std::string name() const = 0;
+  /// After a failure: nothing more is sent or waited for; the destructor must not block.
+  virtual void abandon() = 0;
+};
+
+}  // namespace sounder::mpi
