@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <sounder/mpi/data.hpp>
 #include <sounder/mpi/options.hpp>
 #include <sounder/options.hpp>
 #include <sounder/train/backend.hpp>
@@ -32,7 +33,6 @@ struct Setting {
   const Options& mpi;
 };
 
-inline constexpr int kVirtualShards = 64;
 
 /// One round of a rank.
 struct RankRound {
