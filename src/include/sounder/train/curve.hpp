@@ -16,6 +16,7 @@ struct Point {
   double seconds = 0;              ///< training clock only: no loading, no evaluation
   std::uint64_t examples = 0;      ///< processed so far
   std::uint64_t updates = 0;       ///< model steps so far
+  std::uint64_t bytes_sent = 0;    ///< between ranks, by all of them
   double train_loss = 0;           ///< the objective: mean loss and L2
   std::optional<double> test_loss; ///< mean loss on the test set
   std::optional<double> test_metric;
