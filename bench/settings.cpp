@@ -165,7 +165,7 @@ void declare(CLI::App& app, Settings& s) {
   line.path("--load", s.start, "go on from a model that --save wrote");
   line.path("--checkpoint", o.checkpoint, "write all that --resume needs, after every --every epochs, at the end and on Ctrl-C");
   line.number<int>("--every", o.every, fmt::format("epochs between checkpoints, 0: only at the end (default {})", o.every));
-  line.path("--resume", s.resume, "go on with the run that wrote this checkpoint; --epochs counts from its very start");
+  line.path("--resume", s.resume, "go on with the run that wrote this checkpoint: give its flags too; --epochs counts from its very start");
   line.number<int>("--simulate-workers", s.simulate_workers, "mode hogwild on one thread, as N virtual workers that read stale weights");
   line.text("--tau", help_of("of --simulate-workers: the law of the staleness, in updates (default: of workers of equal speed)", kTaus),
             "LAW", [&](const std::string& value) { s.tau = value; });
@@ -265,7 +265,6 @@ void check(const Settings& s) {
       throw Error(fmt::format("{} cannot be given with {}: leave one of them out", flag, s.simulate_workers ? "--simulate-workers" : "--record"));
     if (!s.replay.empty()) check_one_thread(s, "--replay");
   }
-  if (!s.resume.empty() && s.race) throw Error("--resume goes on with the step of the checkpoint: leave --step auto out");
   if (!s.resume.empty() && !s.start.empty()) throw Error("--resume goes on from the weights of the checkpoint: leave --load out");
   if (s.options.every != Options{}.every && s.options.checkpoint.empty()) throw Error("--every needs --checkpoint FILE: give both or neither");
   if (s.predict == "-" || s.save == "-" || s.options.checkpoint == "-" || s.curve == "-" || s.record == "-") throw Error("only --json can be - (stdout): give a file");
