@@ -20,7 +20,8 @@ namespace sounder::mpi {
 
 /// What a mode has at hand for a whole run.
 struct Setting {
-  Endpoint& endpoint;
+  World& world;
+  Endpoint& endpoint;                ///< of the world
   int workers;                       ///< ranks that train: 0, 1, ..., workers - 1
   const Kernel& kernel;
   const Dataset& data;               ///< this rank's examples, shard by shard
@@ -55,6 +56,12 @@ class RankDiscipline {
   /// Brings what the round reads, trains on it (by backend.run, or by gathering gradients), and publishes. `pad`: to be called
   /// once, where the local work is done and before it is published: sleeps as --pad and --straggler say.
   virtual void run(const RankRound& round, const std::function<void()>& pad) = 0;
+  /// Brings all rows into the parameters, where a round brings only those that it reads. In lockstep, after an epoch.
+  virtual void refresh() {}
+  /// Where the parameters lie with servers: keeps a copy of those of this rank, as they are. On the communication thread.
+  virtual void mark_point(int point) { static_cast<void>(point); }
+  /// The copies of all servers, packed. After finish().
+  virtual void pull_point(int point, std::span<float> out) { static_cast<void>(point), static_cast<void>(out); }
   /// No more rounds on this rank; the others may go on.
   virtual void leave() {}
   /// After all ranks have left: returns when nothing is under way, all ranks' parameters being final and equal.
@@ -69,7 +76,8 @@ enum class Pace { lockstep, free };
 /// What a mode declares of itself, and how to make it.
 struct RankModeEntry {
   Pace pace = Pace::lockstep;
-  bool serves = false;  ///< parameters lie with servers, which take snapshots themselves
+  bool serves = false;           ///< parameters lie with servers: points are taken by mark_point()
+  bool replicas_differ = false;  ///< between rounds each rank has parameters of its own: a point is their mean
   std::unique_ptr<RankDiscipline> (*make)(const Setting&);
 };
 

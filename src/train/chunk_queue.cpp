@@ -59,6 +59,12 @@ bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
   return true;
 }
 
+std::vector<Range> ChunkQueue::ranges() const {
+  std::vector<Range> ranges;
+  for (std::size_t i = first_.load(std::memory_order_relaxed); i < last_.load(std::memory_order_relaxed); ++i) ranges.push_back(range(i));
+  return ranges;
+}
+
 std::vector<Range> ChunkQueue::take_all() {
   const std::size_t end = last_.load(std::memory_order_relaxed);
   std::vector<Range> ranges;

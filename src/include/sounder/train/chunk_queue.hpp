@@ -51,6 +51,8 @@ class ChunkQueue {
   void open(std::size_t first, std::size_t last, int workers);
   void open(int workers) { open(0, chunks(), workers); }
 
+  /// The chunks of the round, in order, none of them taken: for who must know what the workers will see.
+  std::vector<Range> ranges() const;
   /// All chunks of the round, in order, to one taker: for modes that plan who steps on what, and when. None if the run
   /// is to stop.
   std::vector<Range> take_all();
