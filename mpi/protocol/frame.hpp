@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace sounder::mpi {
@@ -20,7 +21,7 @@ enum class Kind : std::uint16_t {
   mail,        ///< of collectives and reducers: waits in a mailbox, by (source, tag)
   hello,       ///< configuration of a rank, at the start
   ping, pong,  ///< is anybody there?
-  verdict,     ///< who is missing
+  verdict,     ///< of Membership: who is missing, who waits for whom
   push,        ///< movements or gradients of rows, to their server
   pull,        ///< asks a server for rows
   values,      ///< its answer
@@ -31,7 +32,9 @@ enum class Kind : std::uint16_t {
   stop,        ///< rank 0: enough examples
   parameters,  ///< of gossip, to a neighbour
   pair,        ///< of pairwise gossip
+  bye,         ///< the sender ends: nothing of it follows on this channel
 };
+inline constexpr int kKinds = static_cast<int>(Kind::bye) + 1;
 
 /// 64 bytes, sent as they lie in memory: the ranks of a run have one byte order (checked by hello).
 struct Header {

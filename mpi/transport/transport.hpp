@@ -21,14 +21,18 @@ class Transport {
   /// Whether everything that was sent has left: its payloads were let go.
   virtual bool flushed() = 0;
   /// Sleeps until wake() was called since the last sleep, a frame may have arrived, or `seconds` are over. A transport
-  /// that nothing wakes on arrival sleeps for less.
+  /// that nothing wakes on arrival sleeps for less, the less the shorter ago the last frame was; for 0 it only yields the core.
   virtual void sleep(double seconds) = 0;
   /// Ends a sleep. Any thread.
   virtual void wake() = 0;
+  /// Whether no rank may be destroyed before all others have said goodbye (Kind::bye).
+  virtual bool ends_together() const = 0;
   /// "Open MPI 4.1.4" or "threads of one process", for records.
   virtual std::string name() const = 0;
-  /// After a failure: nothing more is sent or waited for; the destructor must not block.
+  /// After a failure: nothing more is sent or waited for, only sleep() and wake() are called; the destructor must not block.
   virtual void abandon() = 0;
+  /// Ends the processes of all ranks with this exit status, where ranks are processes. Any thread.
+  [[noreturn]] virtual void abort(int status) = 0;
 };
 
 }  // namespace sounder::mpi

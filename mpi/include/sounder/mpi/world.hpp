@@ -20,19 +20,25 @@ class World {
   static World of_mpi(double deadline_seconds = 60);
   /// The same over an embedder's communicator (an MPI_Comm; it is duplicated) of an initialized MPI.
   static World of_communicator(void* mpi_comm, double deadline_seconds = 60);
-  /// Calls work(world) on `ranks` threads of this process, each a rank, and waits. The first exception is rethrown.
+  /// Calls work(world) on `ranks` threads of this process, each a rank, and waits. The first exception of any is rethrown, when all
+  /// have ended; the others are told at once, and fail with RankLost where they wait.
   static void run_inproc(int ranks, const std::function<void(World&)>& work, double deadline_seconds = 60);
 
+  /// Called by all ranks together: they tell each other their machines.
   explicit World(std::unique_ptr<Endpoint> endpoint);
   World(World&&) noexcept;
   World& operator=(World&&) noexcept;
+  /// Over MPI: waits until all ranks get here. After RankLost it does not wait.
   ~World();
 
   int rank() const;
   int size() const;
   int local_rank() const;    ///< among the ranks on this machine
   std::string host() const;
-  std::string transport() const;
+  std::string transport() const;  ///< "Open MPI 4.1.4", "threads of one process"
+  /// Ends all ranks' processes with this exit status. What a program should do after RankLost: the MPI library is not finalized then,
+  /// and the processes that still answer would be left to each other.
+  [[noreturn]] void abort(int status);
   Endpoint& endpoint() { return *endpoint_; }
 
  private:
