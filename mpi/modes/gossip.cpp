@@ -1,0 +1,210 @@
+// Mode `gossip`.
+// Guarantee: after every round a rank's parameters become a weighted mean of its own and of those that its neighbours in `--topology`
+//   have after the same round; rows and columns of the weights sum to 1, so that mixing alone keeps the mean over the ranks. At the
+//   end all ranks hold the exact mean, the same bits. Rule state never travels. One rank: the node's mode exactly.
+// Staleness: 0 clocks towards neighbours; what a rank has learned reaches another one after as many rounds as there are hops between
+//   them, and its weight there evens out at the rate 1 - spectral gap a round. No rank is more rounds ahead of another than hops.
+// Cost per round: a message with all weights to each neighbour: 2 of a ring, 1 of one-peer, P - 1 of complete. Never more than that through
+//   one rank but the centre of a star.
+// Blocks when: a neighbour has not ended the round; a slow rank slows its neighbours at once, the others after as many rounds as hops.
+// Fails how: with a small gap (a ring of many ranks) the ranks drift apart, and steps must be smaller. A rank that has left is mixed without:
+//   its part stays with each of its neighbours. On a directed graph that moves the mean of the others a little, and those that told
+//   the one that has left go on telling it, in vain.
+// Source: Lian et al., "Can decentralized algorithms outperform centralized algorithms?", NIPS 2017 (here ranks step, then mix); Xiao
+//   and Boyd, "Fast linear iterations for distributed averaging", 2004; one-peer: Ying et al., NeurIPS 2021.
+#include "modes/gossip.hpp"
+
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include "collectives.hpp"
+#include "protocol/mixing.hpp"
+#include "reduce/mean.hpp"
+
+namespace sounder::mpi {
+namespace {
+
+constexpr std::uint64_t kGoodbye = 1;  ///< Header::detail of a frame without values: the sender has left before that round
+
+/// The graph, agreed upon: every rank reads it by itself, and a file need not be the same everywhere. Throws on all ranks or on none.
+Topology agreed_topology(const Setting& setting) {
+  std::optional<Topology> topology;
+  std::string fault;
+  std::vector<int> lists;
+  try {
+    topology = Topology::make(setting.mpi.topology, setting.workers, setting.options.seed, setting.mpi.allow_disconnected);
+    for (std::uint64_t round = 0; round < topology->period(); ++round)
+      for (int rank = 0; rank < topology->ranks(); ++rank) {
+        const auto sources = topology->sources(rank, round);
+        lists.push_back(static_cast<int>(sources.size()));
+        lists.insert(lists.end(), sources.begin(), sources.end());
+      }
+  } catch (const Error& error) {
+    fault = error.what();
+  }
+  std::vector<char> mine(fault.begin(), fault.end());
+  const std::uint64_t digest = XXH64(lists.data(), lists.size() * sizeof(int), 0);
+  const char* const bytes = reinterpret_cast<const char*>(&digest);
+  if (topology) mine.assign(bytes, bytes + sizeof digest);
+  mine.push_back(topology ? 1 : 0);
+
+  const std::vector<Payload> all = all_gather(setting.endpoint, Payload::of(std::move(mine)));
+  for (const Payload& theirs : all) {
+    const auto text = theirs.as<char>();
+    if (text.back() == 0) throw Error(std::string(text.begin(), text.end() - 1));
+  }
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    if (!std::equal(all[rank].bytes().begin(), all[rank].bytes().end(), all[0].bytes().begin(), all[0].bytes().end()))
+      throw Error(fmt::format("--topology {} is another graph on rank {} than on rank 0: give all ranks the same", setting.mpi.topology, rank));
+  return *topology;
+}
+
+/// What a rank that has left still hears.
+struct LastMail {
+  // Written by: the communication thread; before that by leave(), which hands it over (Endpoint::handle). Read by: the same.
+  std::set<int> from;  ///< sources that have not left, as far as is known
+  Signal all_came;
+};
+
+class Gossip final : public RankDiscipline {
+ public:
+  Gossip(const Setting& setting, Hear hear)
+      : setting_(setting),
+        hear_(std::move(hear)),
+        topology_(agreed_topology(setting)),
+        mixing_(topology_),
+        gone_(static_cast<std::size_t>(setting.workers)),
+        mixed_(packed_size(setting.kernel.layout)) {}
+
+  void run(const RankRound& round, const std::function<void()>& pad) override {
+    setting_.backend.run(round.round, round.queue);
+    pad();
+    tell(round.queue.taken());
+    mix_in();
+    ++clock_;
+  }
+
+  void leave() override {
+    // Each of those that would hear from this rank waits for one round of the next period in which it would.
+    for (std::uint64_t round = clock_; round < clock_ + topology_.period(); ++round)
+      for (const int target : topology_.targets(me(), round))
+        setting_.endpoint.send(target,
+                               {.kind = Kind::parameters, .channel = Channel::gossip, .tag = round, .clock = round, .detail = kGoodbye});
+    // What still comes is let go as it comes, up to each source's goodbye.
+    last_mail_ = std::make_shared<LastMail>();
+    for (std::uint64_t round = 0; round < topology_.period(); ++round)
+      for (const int source : topology_.sources(me(), round))
+        if (!gone(source)) last_mail_->from.insert(source);
+    if (last_mail_->from.empty()) last_mail_->all_came.set();
+    setting_.endpoint.handle(Kind::parameters, [mail = last_mail_](const Frame& frame) {
+      if (frame.header.detail == kGoodbye && mail->from.erase(frame.header.source) && mail->from.empty()) mail->all_came.set();
+    });
+  }
+
+  void finish() override {
+    setting_.endpoint.wait(last_mail_->all_came, {.what = "the last values of neighbours", .clock = clock_, .on = [mail = last_mail_] {
+                                                   return std::vector<int>(mail->from.begin(), mail->from.end());
+                                                 }});
+    setting_.endpoint.ignore(Kind::parameters);
+    const Payload mine = packed();
+    const auto own = mine.as<float>();
+    std::copy(own.begin(), own.end(), mixed_.begin());
+    MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mixed_, 1);
+    unpack(mixed_, setting_.parameters);
+    double apart = 0, length = 0;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const double mean = static_cast<double>(mixed_[i]), off = static_cast<double>(own[i]) - mean;
+      apart += off * off, length += mean * mean;
+    }
+    const double measured[] = {apart, static_cast<double>(messages_), static_cast<double>(clock_)};
+    const auto sums = all_sum<double>(setting_.endpoint, measured);
+    telemetry_.remark = fmt::format("{} of {} ranks, degree {}; {:.3g} messages a round and rank; consensus distance {:.3g}, {:.2g} % of the mean",
+                                    topology_.text(), topology_.ranks(), topology_.degree(), sums[1] / std::max(1., sums[2]),
+                                    std::sqrt(sums[0] / topology_.ranks()),
+                                    length > 0 ? 100 * std::sqrt(sums[0] / topology_.ranks() / length) : 0);
+  }
+
+  ModeTelemetry telemetry() const override {
+    ModeTelemetry telemetry = telemetry_;
+    if (!telemetry.remark.empty()) telemetry.remark += fmt::format("; spectral gap {:.3g} a {}", mixing_.spectral_gap(), period());
+    return telemetry;
+  }
+
+ private:
+  int me() const { return setting_.endpoint.rank(); }
+  bool gone(int rank) const { return gone_[static_cast<std::size_t>(rank)]; }
+  std::string period() const { return topology_.period() == 1 ? "round" : fmt::format("period of {} rounds", topology_.period()); }
+
+  Payload packed() const {
+    return Payload::filled(mixed_.size() * sizeof(float), [&](std::span<std::byte> out) {
+      pack(setting_.parameters, {reinterpret_cast<float*>(out.data()), mixed_.size()});
+    });
+  }
+
+  void tell(std::uint64_t examples) {
+    mine_ = packed();
+    for (const int target : topology_.targets(me(), clock_)) {
+      if (gone(target)) continue;
+      setting_.endpoint.send(
+          target, {.kind = Kind::parameters, .channel = Channel::gossip, .tag = clock_, .clock = clock_, .examples = examples}, mine_);
+      ++messages_;
+    }
+  }
+
+  void mix_in() {
+    std::vector<Frame> frames;
+    for (const int source : topology_.sources(me(), clock_)) {
+      if (gone(source)) continue;
+      Frame frame = hear_(setting_.endpoint, source, clock_);
+      if (frame.header.detail == kGoodbye) {
+        gone_[static_cast<std::size_t>(source)] = true;
+        continue;
+      }
+      const std::uint64_t late = clock_ - std::min(clock_, frame.header.clock);
+      telemetry_.staleness_clocks.add(late);
+      if (setting_.mpi.audit) ++telemetry_.reads, telemetry_.violations += frame.header.clock != clock_;
+      frames.push_back(std::move(frame));
+    }
+    if (frames.empty()) return;
+    std::vector<Part<float>> parts;
+    std::size_t next = 0;  // frames and shares are both ascending by rank
+    for (const Share& share : without(mixing_.shares(me(), clock_), me(), [&](int rank) { return gone(rank); }))
+      parts.push_back({share.weight, (share.rank == me() ? mine_ : frames[next++].payload).as<float>().data()});
+    mix<float>(parts, mixed_);
+    unpack(mixed_, setting_.parameters);
+  }
+
+  Setting setting_;
+  Hear hear_;
+  Topology topology_;
+  Mixing mixing_;
+  std::vector<bool> gone_;    ///< by rank: known to have left
+  std::vector<float> mixed_;  ///< packed
+  Payload mine_;              ///< what was told in this round
+  std::shared_ptr<LastMail> last_mail_;
+  std::uint64_t clock_ = 0, messages_ = 0;
+  ModeTelemetry telemetry_;
+};
+
+}  // namespace
+
+Frame hear_same_round(Endpoint& endpoint, int source, std::uint64_t round) {
+  return endpoint.receive(source, Kind::parameters, round,
+                          {.what = "the parameters of a neighbour", .clock = round, .on = [source] { return std::vector<int>{source}; }});
+}
+
+std::unique_ptr<RankDiscipline> make_gossip(const Setting& setting, Hear hear) {
+  return std::make_unique<Gossip>(setting, std::move(hear));
+}
+
+RankModeEntry gossip_mode() {
+  return {.pace = Pace::free,
+          .replicas_differ = true,
+          .make = [](const Setting& setting) { return make_gossip(setting); }};
+}
+
+}  // namespace sounder::mpi
