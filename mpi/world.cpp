@@ -85,7 +85,7 @@ World World::of_mpi(double deadline_seconds) {
   return World(std::make_unique<Endpoint>(make_mpi_transport(), EndpointOptions{deadline_seconds}));
 }
 
-World World::of_communicator(void* mpi_comm, double deadline_seconds) {
+World World::of_communicator(const void* mpi_comm, double deadline_seconds) {
   return World(std::make_unique<Endpoint>(make_mpi_transport(mpi_comm), EndpointOptions{deadline_seconds}));
 }
 
@@ -125,6 +125,8 @@ std::string World::host() const { return own_host(); }
 std::string World::transport() const { return endpoint_->transport_name(); }
 
 void World::abort(int status) {
+  endpoint_->fail("a rank has ended the run");  // first: its communication thread must not be in the MPI library meanwhile
+  endpoint_->run([] {});
   endpoint_->transport().abort(status);
   std::terminate();
 }

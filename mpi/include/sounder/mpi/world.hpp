@@ -18,8 +18,8 @@ class World {
  public:
   /// A rank of the MPI job that this process belongs to; without mpirun, the only one. Throws Error if MPI was not compiled in.
   static World of_mpi(double deadline_seconds = 60);
-  /// The same over an embedder's communicator (an MPI_Comm; it is duplicated) of an initialized MPI.
-  static World of_communicator(void* mpi_comm, double deadline_seconds = 60);
+  /// The same over a communicator of the program, given by its address (it is duplicated); <sounder/mpi/communicator.hpp> has it typed.
+  static World of_communicator(const void* mpi_comm, double deadline_seconds = 60);
   /// Calls work(world) on `ranks` threads of this process, each a rank, and waits. The first exception of any is rethrown, when all
   /// have ended; the others are told at once, and fail with RankLost where they wait.
   static void run_inproc(int ranks, const std::function<void(World&)>& work, double deadline_seconds = 60);
