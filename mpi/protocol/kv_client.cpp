@@ -33,7 +33,7 @@ KvClient::Prepared KvClient::prepare(std::span<const Run> runs, std::span<const 
     if (part.runs.empty()) continue;
     if (part.runs == servers_[server].everything) part.flags |= kWhole;
     if (options_.audit) part.flags |= kCanary;
-    if (servers_.size() == 1 && part.flags == kWhole) {
+    if (keeper && servers_.size() == 1 && part.flags == kWhole) {
       part.payload = Payload(std::as_bytes(values), std::move(keeper));
       return prepared;
     }
@@ -199,9 +199,9 @@ void KvClient::subscribe(std::span<const Run> runs, Outbox& out) {
     if (local[i].empty()) continue;
     server.cache = std::make_unique<RowCache>(map_, static_cast<int>(i));
     server.cache->subscribe(local[i]);
-    out.send(server.rank,
-             {.kind = Kind::pull, .channel = Channel::bulk, .detail = detail_of(kSubscribe | (options_.audit ? kCanary : 0), local[i].size())},
-             Payload::of(std::move(local[i])));
+    const Flag flags = kSubscribe | (options_.audit ? kCanary : 0);
+    const Header header{.kind = Kind::pull, .channel = Channel::bulk, .detail = detail_of(flags, local[i].size())};
+    out.send(server.rank, header, Payload::of(std::move(local[i])));
   }
 }
 

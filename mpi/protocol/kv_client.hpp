@@ -51,9 +51,9 @@ class KvClient {
     };
     std::vector<Part> parts;  ///< by server
   };
-  /// `keeper` owns `values`. One server and all rows: they are sent as they lie; else they are copied into a payload for each server.
-  Prepared prepare(std::span<const Run> runs, std::span<const float> values, std::shared_ptr<const void> keeper) const;
-  /// Whether prepare() copies nothing and the values are let go of when they were applied.
+  /// `keeper`, if given, owns `values`: where one server takes all rows they are sent as they lie. Else they are copied.
+  Prepared prepare(std::span<const Run> runs, std::span<const float> values, std::shared_ptr<const void> keeper = nullptr) const;
+  /// Whether prepare() copies nothing if there is a keeper, and the keeper is let go when the values were applied.
   bool may_borrow(std::span<const Run> runs) const;
 
   void push(Prepared push, const PushInfo& info, Outbox& out);
@@ -66,6 +66,8 @@ class KvClient {
   void flush(Done done, Outbox& out);
   void subscribe(std::span<const Run> runs, Outbox& out);
   void set_staleness(std::uint64_t staleness) { staleness_ = staleness; }
+  /// Fills nothing any more, and forgets what was asked for.
+  void abandon() { pulls_.clear(); }
 
   /// Values or advanced.
   void on_frame(const Frame& frame, Outbox& out);

@@ -239,7 +239,8 @@ void ShardServer::on_pull(Frame pull, Outbox& out) {
 
 bool ShardServer::may_serve(const Header& pull) const {
   if (has(pull, kFlush))
-    return inboxes_[static_cast<std::size_t>(pull.source)].taken() >= pull.sequence && clocks_.completed(pull.source) >= pull.clock;
+    return pull.source >= options_.workers || (inboxes_[static_cast<std::size_t>(pull.source)].taken() >= pull.sequence &&
+                                               clocks_.completed(pull.source) >= pull.clock);
   if (has(pull, kSnapshot)) return snapshots_.contains(pull.more);
   return has(pull, kNewest) || policy_->may_read(slowest(), pull.clock, pull.more);
 }
@@ -260,8 +261,14 @@ void ShardServer::serve(const Frame& pull, Outbox& out) {
   const Header& header = pull.header;
   if (has(header, kFlush)) return out.send(header.source, {.kind = Kind::values, .channel = Channel::bulk, .tag = header.tag});
   if (!has(header, kSnapshot)) return serve_state(pull, out);
-  const std::vector<float>& copy = snapshots_.at(header.more);
-  Payload payload = Payload::filled(copy.size() * sizeof(float), [&](std::span<std::byte> bytes) { Writer(bytes).put<float>(copy); });
+  const std::span<const float> copy = snapshots_.at(header.more);
+  Payload payload = Payload::filled(map_.floats(everything_, &KvTable::width) * sizeof(float), [&](std::span<std::byte> bytes) {
+    Writer writer(bytes);
+    for (const Run& run : everything_) {
+      const auto [first, count] = rows_.place(run);
+      writer.put(copy.subspan(first, count));
+    }
+  });
   out.send(header.source, {.kind = Kind::values, .channel = Channel::bulk, .tag = header.tag}, std::move(payload));
 }
 

@@ -39,7 +39,7 @@ class ShardServer {
     int server = 0;    ///< number of the shard
     int workers = 1;   ///< ranks 0 ... workers - 1
     bool stamps = false;  ///< rows remember when they changed: for subscribers
-    UpdaterFactory updater;
+    UpdaterFactory updater{};
   };
 
   /// `initial`: every row of every table, packed; this shard's are taken. `map` outlives the server.

@@ -28,7 +28,7 @@ struct KvOptions {
   std::uint64_t staleness = kUnbounded;
   /// exact: reads hold no other worker's newer updates; all workers in the same clock read the same bits. Needs a staleness.
   Visibility visibility = Visibility::at_least;
-  UpdaterFactory updater;  ///< empty: sum_updater()
+  UpdaterFactory updater{};  ///< empty: sum_updater()
   /// A worker sees its own updates even where a read (exact, or from the cache) does not hold them yet: they are added on top.
   /// Only for tables whose push_width is their width and whose updater adds.
   bool overlay_own = false;
@@ -42,7 +42,10 @@ struct KvOptions {
 struct PushInfo {
   float rate = 0;
   std::uint64_t examples = 0;
-  bool completes_clock = false;  ///< as if clock() were called next, without frames of its own
+  bool completes_clock = false;  ///< as if clock() were called next, mostly without frames of its own
+  /// The values stay where and as they are until the ticket is done (and after RankLost until the World is gone): they need not be
+  /// copied if one server takes all rows at once and keeps nothing of a push. Otherwise they are copied before push() returns.
+  bool borrow = false;
 };
 
 /// What was measured on this rank.
@@ -87,10 +90,10 @@ class KvStore {
   std::size_t packed_floats() const;           ///< of all rows of all tables, as pulled
   const std::vector<Run>& everything() const;  ///< runs that hold all rows, in packed order
 
-  /// Sends movements or gradients to the servers of the rows; rows of push_width floats in the order of the runs. `values` may be
-  /// borrowed: it must stay as it is until the ticket is done.
+  /// Sends movements or gradients to the servers of the rows; rows of push_width floats in the order of the runs. Nobody need wait for the
+  /// ticket, but for borrowed values.
   Ticket push(std::span<const Run> runs, std::span<const float> values, PushInfo info = {});
-  /// The same, and the store keeps the values.
+  /// The same, and the store keeps the values: not copied if one server takes all rows.
   Ticket push(std::span<const Run> runs, std::vector<float>&& values, PushInfo info = {});
   /// Fills `out` with the rows of the runs, in their order, as the own clock and the staleness allow; `out` must live, untouched, until
   /// the ticket is done. Pushes and pulls of a worker reach each server in the order of the calls.
