@@ -1,56 +1,70 @@
 // The records of a run: what other programs read. The fields are a contract (README, "Records").
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cmath>
+#include <optional>
 
 #include <sounder/data/dataset.hpp>
 #include <sounder/train/efficiency.hpp>
 #include <sounder/train/fit.hpp>
 
+#include "record_file.hpp"
 #include "settings.hpp"
 
 namespace sounder::bench {
 
-using Json = nlohmann::ordered_json;
+/// Which run a record or a line of a table is of.
+struct RunName {
+  int run = 0;            ///< number of the run, from 0
+  std::string mode;       ///< between ranks if there are ranks, else inside the node
+  std::string node_mode;  ///< inside of each rank; "": there are no ranks
+  int threads = 1;        ///< of each rank
+  int ranks = 1;
+
+  /// "hogwild x2", or "ssp/hogwild 4x2": ranks times threads
+  std::string label() const;
+};
+
+/// What is told of the training set: of all of it, wherever its parts lie.
+struct DataFacts {
+  std::string name;
+  std::size_t examples = 0, features = 0, nonzeros = 0;
+  bool ratings = false;
+  std::string digest;
+
+  static DataFacts of(const Dataset& train);
+  double nonzeros_per_example() const { return static_cast<double>(nonzeros) / static_cast<double>(examples); }
+};
 
 /// What is known of a run besides its Result.
 struct RunFacts {
-  int run = 0;              ///< number of the run, from 0
-  PlannedRun planned{};
+  RunName name;
   Task task = Task::rating;
-  const Dataset* train = nullptr;
-  const Dataset* test = nullptr;
+  DataFacts data;
   double load_seconds = 0;
   std::optional<double> core_to_core_ns;
-  std::vector<std::uint64_t> staleness;  ///< updates by their staleness, if known
-  std::optional<double> auc;   ///< of the test set, at the end
+  std::string transport;                 ///< between ranks; "": none
+  std::optional<double> auc;             ///< of the test set, at the end
   std::optional<Efficiency> efficiency;  ///< against an earlier run of the session,
   std::string reference;                 ///< this one: "hogwild x1"
-  std::string remark;          ///< of the backend, at the end
+  std::string remark;                    ///< of the backend, at the end
 };
 
-Json run_record(const Settings& settings, const RunFacts& facts);
+/// `more`: options of the program's own.
+Json run_record(const Settings& settings, const RunFacts& facts, const Json& more);
 Json point_record(const RunFacts& facts, const Point& point);
 Json summary_record(const RunFacts& facts, const Result& result);
 
-/// A file of records, by its name: JSON lines, or CSV with a column for every field of every kind
-/// (`data.name` for nested ones). Written line by line, so that a killed run leaves its points.
-class RecordFile {
- public:
-  /// "-" is stdout. Throws Error if the file cannot be opened.
-  explicit RecordFile(const std::string& path);
-  ~RecordFile();
-  RecordFile(const RecordFile&) = delete;
-  RecordFile& operator=(const RecordFile&) = delete;
+/// {unit, mean, p50, p99, max, samples, histogram}, null where nothing was counted.
+Json staleness_record(const Histogram& histogram, const char* unit);
 
-  /// Throws Error if the disk is full or the pipe is closed.
-  void write(const Json& record);
-
- private:
-  std::string path_;
-  std::FILE* file_;
-  bool csv_;
-  bool header_ = false;
-};
+/// JSON knows no infinities: null.
+inline Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+inline Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+inline Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 }  // namespace sounder::bench

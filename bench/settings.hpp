@@ -1,53 +1,55 @@
-// What a bench program was asked to do.
+// What any bench program was asked to do: the flags that all of them have.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <sounder/data/load.hpp>
 #include <sounder/model/builtin.hpp>
 #include <sounder/options.hpp>
-#include <sounder/train/simulator.hpp>
+
+#include "command_line.hpp"
 
 namespace sounder::bench {
 
-/// The flags of bench_shm, parsed and checked one by one. `options.mode` and `options.threads` are set anew
-/// for each run from `modes` and `threads`.
+/// Parsed and checked one by one. `options.mode` and `options.threads` are set anew for each run.
 struct Settings {
-  std::vector<std::optional<Mode>> modes{Mode::hogwild};  ///< nothing: auto, what shm::advise says
-  bool all_modes = false;    ///< `--mode all`
-  std::vector<int> threads;  ///< empty: all usable cores
+  std::string program;       ///< "bench_shm"
   ModelOptions model;
   std::string data, test;
   LoadOptions load;
   Options options;
-  std::string curve, json, predict, save, start, resume;
-  std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
-  std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
-  std::string record, replay;           ///< files of an interleaving
-  bool race = false;  ///< --step auto
-  bool inspect = false;  ///< report on the data instead of training
+  std::vector<int> threads;  ///< empty: as many as there are cores
+  std::string curve, json, predict, save, start;
+  bool race = false;         ///< --step auto
   bool quiet = false;
 };
 
-/// One line of the plan: a mode on a number of threads.
-struct PlannedRun {
-  Mode mode;
-  int threads;
-  bool automatic = false;  ///< mode and threads are to be found from the data, with at most `threads`
+/// What a flag means that means something else in each program.
+struct FlagHelp {
+  std::string threads, step, batch, target_loss;
 };
-/// The simulation that is asked for. Throws Error if it cannot be run.
-Simulation simulation_of(const Settings& settings);
 
-/// The largest number of threads asked for, by default one on each usable core.
-int most_threads(const Settings& settings);
+/// --model, --data and what prepares the data.
+void declare_problem(CommandLine& line, Settings& settings);
+/// --threads and where they run, steps, rules, what the disciplines inside a node need.
+void declare_training(CommandLine& line, Settings& settings, const FlagHelp& help);
+/// --curve, --json, --predict, --save, --load.
+void declare_files(CommandLine& line, Settings& settings);
+/// Flags of the model and its data that contradict each other; --data is missing. Throws Error.
+void check_problem(const Settings& settings);
 
-/// Every mode on every number of threads; `serial` once. Throws Error if one output file would get several models.
-std::vector<PlannedRun> plan_of(const Settings& settings);
-
-/// Parses the command line. Returns nothing if --help or --version answered it on stdout.
-/// Throws Error on an unknown flag, a bad value, or flags that contradict each other.
-std::optional<Settings> parse(int argc, const char* const* argv);
+/// A mode for each name of a list, "all" being all of the table. Throws Error naming the flag.
+template <class Table>
+auto listed(const char* flag, const Table& table, const std::string& list) {
+  std::vector<std::remove_cvref_t<decltype(table[0].value)>> values;
+  for (const std::string& name : split(list)) {
+    if (name == "all")
+      for (const auto& entry : table) values.push_back(entry.value);
+    else
+      values.push_back(value_of(flag, table, name));
+  }
+  return values;
+}
 
 }  // namespace sounder::bench

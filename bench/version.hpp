@@ -6,6 +6,7 @@
 namespace sounder::bench {
 
 std::string compiler_text();  ///< "g++ 12.2.0, avx512"
-std::string version_text();   ///< the answer to --version
+/// The answer to --version. `mpi`: the MPI library and the modes between ranks, as lines; "": not compiled in.
+std::string version_text(const std::string& mpi = "");
 
 }  // namespace sounder::bench

@@ -1,12 +1,11 @@
 // The lines below the table: what telemetry found.
 #include <fmt/format.h>
 
-#include "terminal.hpp"
+#include "table.hpp"
+#include "units.hpp"
 
 namespace sounder::bench {
 namespace {
-
-std::string percent(double share) { return share < 0.0995 ? fmt::format("{:.2g} %", 100 * share) : fmt::format("{:.0f} %", 100 * share); }
 
 /// "staleness p50 1 p99 3 max 17 updates, 4.1 % of updates met a change, 0.9 % of writes lost, busy 97 %"
 std::string findings(const Telemetry& t) {
@@ -31,21 +30,19 @@ std::string describe(const HotLine& line) {
 
 }  // namespace
 
-std::string label_of(const PlannedRun& planned) { return fmt::format("{} x{}", name_of(kModes, planned.mode), planned.threads); }
-
-std::string telemetry_of(const std::vector<TableRow>& rows, bool hottest) {
+std::string findings_of(const std::vector<TableRow>& rows, bool hottest) {
   std::string text;
   for (const TableRow& row : rows) {
     const Telemetry& t = row.result->telemetry;
     if (!t.on || t.examples() == 0) continue;
-    text += fmt::format("{}: {}\n", label_of(row.planned), findings(t));
+    text += fmt::format("{}: {}\n", row.name.label(), findings(t));
     if (!hottest) continue;
     for (const HotLine& line : t.hottest) text += describe(line);
   }
   for (const TableRow& row : rows) {
-    if (!row.efficiency || row.planned.threads == 1) continue;
+    if (!row.efficiency || row.name.threads == 1) continue;
     const Efficiency& e = *row.efficiency;
-    text += fmt::format("{}: ", label_of(row.planned));
+    text += fmt::format("{}: ", row.name.label());
     if (const auto speedup = e.speedup())
       text += fmt::format("speed-up {:.2f} = {} x {:.2f} hardware x {:.2f} statistical efficiency (to loss {:.4g}, against {})\n", *speedup,
                           e.workers, e.hardware, *e.statistical, e.target, row.reference);

@@ -5,17 +5,17 @@
 #include <sounder/train/fit.hpp>
 #include <sounder/train/recording.hpp>
 
-#include "settings.hpp"
+#include "settings_shm.hpp"
 
 namespace sounder::bench {
 
 /// Everything that the bits of a run depend on, by flag.
-std::map<std::string, std::string> facts_of_run(const Settings& settings, const Dataset& train);
+std::map<std::string, std::string> facts_of_run(const ShmSettings& settings, const Dataset& train);
 
 /// Throws Error naming the first flag that the recording was not made with.
-void check_facts_of_run(const Recording& recording, const Settings& settings, const Dataset& train);
+void check_facts_of_run(const Recording& recording, const ShmSettings& settings, const Dataset& train);
 
 /// Throws Error unless a replay ended at the bits of the recording.
-void check_replayed(const Recording& recording, const Settings& settings, const Result& result);
+void check_replayed(const Recording& recording, const ShmSettings& settings, const Result& result);
 
 }  // namespace sounder::bench

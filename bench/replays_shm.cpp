@@ -1,4 +1,4 @@
-#include "replays.hpp"
+#include "replays_shm.hpp"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@ std::string text_of(const std::optional<T>& value) {
 
 }  // namespace
 
-std::map<std::string, std::string> facts_of_run(const Settings& s, const Dataset& train) {
+std::map<std::string, std::string> facts_of_run(const ShmSettings& s, const Dataset& train) {
   const Options& o = s.options;
   return {{"--data", fmt::format("with digest {}", train.digest())},
           {"--transform", std::string(name_of(kTransforms, s.load.transform))},
@@ -36,7 +36,7 @@ std::map<std::string, std::string> facts_of_run(const Settings& s, const Dataset
           {"--load", s.start.empty() ? "left out" : "given"}};
 }
 
-void check_facts_of_run(const Recording& recording, const Settings& settings, const Dataset& train) {
+void check_facts_of_run(const Recording& recording, const ShmSettings& settings, const Dataset& train) {
   std::map<std::string, std::string> given = facts_of_run(settings, train);
   for (const auto& [flag, value] : recording.facts)
     if (given[flag] != value)
@@ -44,7 +44,7 @@ void check_facts_of_run(const Recording& recording, const Settings& settings, co
                               value, given[flag]));
 }
 
-void check_replayed(const Recording& recording, const Settings& settings, const Result& result) {
+void check_replayed(const Recording& recording, const ShmSettings& settings, const Result& result) {
   if (result.digest != recording.digest)
     throw Error(
         fmt::format("the replay of {} ended at weights with digest {}, not {}: replay it with the program, processor "

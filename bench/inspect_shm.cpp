@@ -1,4 +1,4 @@
-#include "inspect.hpp"
+#include "inspect_shm.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include <sounder/shm/advice.hpp>
 #include <sounder/shm/topology.hpp>
 
-#include "records.hpp"
-#include "terminal.hpp"
+#include "record_file.hpp"
+#include "units.hpp"
 
 namespace sounder::bench {
 namespace {
@@ -29,7 +29,7 @@ std::size_t bytes_of(const Columns& c) {
          c.labels.size() * sizeof c.labels[0];
 }
 
-Report report_of(const Settings& settings) {
+Report report_of(const ShmSettings& settings) {
   Columns columns = load(settings.data, settings.load);
   Report report{.name = columns.name,
                 .model = std::string(name_of(kModels, settings.model.model)),
@@ -125,7 +125,7 @@ Json record_of(const Report& r) {
 
 }  // namespace
 
-void inspect(const Settings& settings) {
+void inspect(const ShmSettings& settings) {
   const Report report = report_of(settings);
   if (!settings.json.empty()) RecordFile(settings.json).write(record_of(report));
   if (!settings.quiet) fmt::print(settings.json == "-" ? stderr : stdout, "{}", text_of(report));

@@ -1,15 +1,10 @@
-#include "session.hpp"
+#include "session_shm.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstring>
 #include <deque>
-#include <new>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <sounder/error.hpp>
 #include <sounder/shm/advice.hpp>
@@ -19,26 +14,15 @@
 #include <sounder/train/evaluate.hpp>
 #include <sounder/train/step_race.hpp>
 
-#include "inspect.hpp"
+#include "inspect_shm.hpp"
 #include "predictions.hpp"
-#include "records.hpp"
-#include "replays.hpp"
-#include "terminal.hpp"
+#include "preparation.hpp"
+#include "replays_shm.hpp"
+#include "reporter_shm.hpp"
+#include "table.hpp"
 
 namespace sounder::bench {
 namespace {
-
-// Written by: the handler of SIGINT and SIGTERM. Read by: workers that pull chunks. Order: relaxed; only its value
-// matters. A second signal ends the process at once.
-std::atomic<bool> interrupted{false};
-void on_signal(int signal) {
-  interrupted.store(true, std::memory_order_relaxed);
-  std::signal(signal, SIG_DFL);
-}
-
-constexpr const char* kTransformFact = "transform";
-constexpr const char* kNormalizeFact = "normalize";
-constexpr const char* kClassesFact = "classes";
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -52,45 +36,13 @@ struct Loaded {
   double seconds = 0;
 };
 
-/// How the model and its examples were prepared: what a checkpoint must agree on besides the options of training.
-std::map<std::string, std::string> preparation_of(const Settings& settings) {
-  std::map<std::string, std::string> facts{{"l2", fmt::format("{}", settings.model.l2)},
-                                           {kTransformFact, std::string(name_of(kTransforms, settings.load.transform))},
-                                           {kNormalizeFact, std::string(name_of(kNormalizes, settings.load.normalize))}};
-  facts["l1"] = fmt::format("{}", settings.model.l1);
-  const ModelName model = settings.model.model;
-  if (model == ModelName::mf || model == ModelName::fm) facts["factors"] = fmt::format("{}", settings.model.factors);
-  if (model == ModelName::mlp) facts["hidden"] = fmt::format("{}", settings.model.hidden);
-  return facts;
-}
-
-/// A loaded model wants its examples prepared as those that it was trained on.
-void check_facts(const SavedModel& saved, const Settings& settings) {
-  const auto check = [&](const char* fact, std::string_view given) {
-    const auto trained = saved.facts.find(fact);
-    if (trained != saved.facts.end() && trained->second != given)
-      throw Error(fmt::format("the model {} was trained with --{} {}: give that flag here too", settings.start, fact, trained->second));
-  };
-  check(kTransformFact, name_of(kTransforms, settings.load.transform));
-  check(kNormalizeFact, name_of(kNormalizes, settings.load.normalize));
-}
-
-/// The slots of its rows are the classes that it was trained on, in their order.
-void check_classes(const SavedModel& saved, const Settings& settings, const Dataset& data) {
-  const auto trained = saved.facts.find(kClassesFact);
-  const std::string given = fmt::format("{}", fmt::join(data.classes(), ","));
-  if (trained != saved.facts.end() && trained->second != given)
-    throw Error(fmt::format("the model {} tells classes {} apart, but {} holds {}: give data of the same classes", settings.start,
-                            trained->second, data.name(), given));
-}
-
-Loaded load_all(const Settings& settings) {
+Loaded load_all(const ShmSettings& settings) {
   const auto begin = std::chrono::steady_clock::now();
   Loaded loaded;
   std::vector<std::vector<std::uint32_t>> extra;
   if (!settings.start.empty()) {
     loaded.start = load_model(settings.start);
-    check_facts(*loaded.start, settings);
+    check_prepared(*loaded.start, settings);
   }
   if (!settings.resume.empty()) loaded.resume = load_checkpoint(settings.resume);
   Columns columns = load(settings.data, settings.load);
@@ -103,38 +55,26 @@ Loaded load_all(const Settings& settings) {
   return loaded;
 }
 
-/// Passes the points of a run on to the record files and the live line.
-class Reporter final : public Observer {
- public:
-  Reporter(const Settings& settings, const RunFacts& facts, std::deque<RecordFile>& files)
-      : facts_(facts),
-        files_(files),
-        line_(label_of(facts.planned), settings.options.epochs,
-              settings.quiet) {}
-
-  void on_epoch(int epoch, const ChunkQueue& queue) override { line_.on_epoch(epoch, queue); }
-  bool on_point(const Point& point) override {
-    line_.on_point(point);
-    for (RecordFile& file : files_) file.write(point_record(facts_, point));
-    return true;
+/// `counts[tau]` updates were tau updates late.
+Json simulated_staleness(const std::vector<std::uint64_t>& counts) {
+  double updates = 0, sum = 0;
+  for (std::size_t tau = 0; tau < counts.size(); ++tau) {
+    updates += static_cast<double>(counts[tau]);
+    sum += static_cast<double>(counts[tau]) * static_cast<double>(tau);
   }
-  void on_backoff(const Backoff& backoff) override {
-    line_.say(fmt::format("{}: going on from epoch {} at step {:.3g}", text_of(backoff.divergence), backoff.epochs, backoff.step));
-  }
-  void on_checkpoint_lost(const std::string& error) override {
-    line_.say(fmt::format("{}: the run goes on, and tries again after the next --every", error));
-  }
-  void on_end() override { line_.on_end(); }
-
- private:
-  const RunFacts& facts_;
-  std::deque<RecordFile>& files_;
-  LiveLine line_;
-};
+  if (updates == 0) return nullptr;
+  const auto quantile = [&](double share) {
+    double below = 0;
+    std::size_t tau = 0;
+    while ((below += static_cast<double>(counts[tau])) < share * updates) ++tau;
+    return tau;
+  };
+  return {{"unit", "updates"}, {"mean", sum / updates}, {"p50", quantile(0.5)}, {"p99", quantile(0.99)}, {"max", counts.size() - 1}};
+}
 
 class Session {
  public:
-  explicit Session(const Settings& settings)
+  explicit Session(const ShmSettings& settings)
       : settings_(settings), out_(settings.json == "-" ? stderr : stdout), loaded_(load_all(settings)),
         kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
@@ -154,24 +94,23 @@ class Session {
     std::vector<TableRow> rows;
     std::string remarks;
     for (PlannedRun planned : plan_of(settings_)) {
-      if (interrupted.load(std::memory_order_relaxed)) break;
+      if (interrupted().load(std::memory_order_relaxed)) break;
       if (planned.automatic) take_advice(planned);
       RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
       results.push_back(run_one(planned, facts, rows));
-      rows.push_back({planned, &results.back(), facts.auc, facts.efficiency, facts.reference, workers_of(planned)});
-      if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", label_of(planned), facts.remark);
+      rows.push_back({facts.name, &results.back(), facts.auc, facts.efficiency, facts.reference, workers_of(planned)});
+      if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", facts.name.label(), facts.remark);
     }
     if (!settings_.quiet)
-      fmt::print(out_, "{}{}{}", table_of(rows, *loaded_.train, kernel_.task), remarks,
-                 telemetry_of(rows, settings_.options.telemetry == TelemetryName::full));
+      fmt::print(out_, "{}{}{}", table_of(rows, DataFacts::of(*loaded_.train), kernel_.task), remarks,
+                 findings_of(rows, settings_.options.telemetry == TelemetryName::full));
     for (const Result& result : results)
       if (!result.advice.empty()) fmt::print(stderr, "bench_shm: {}\n", result.advice);
     const auto lost = std::find_if(results.begin(), results.end(), [](const Result& r) { return !r.checkpoint_error.empty(); });
     if (lost != results.end()) fmt::print(stderr, "bench_shm: the last checkpoint is lost: {}\n", lost->checkpoint_error);
-    if (std::fflush(out_) != 0)
-      throw Error(fmt::format("cannot write {}: {}", out_ == stdout ? "stdout" : "stderr", std::strerror(errno)));
+    flush(out_);
     if (lost != results.end()) return kBadInput;
-    if (interrupted.load(std::memory_order_relaxed)) return kInterrupted;
+    if (interrupted().load(std::memory_order_relaxed)) return kInterrupted;
     return std::any_of(results.begin(), results.end(), [](const Result& r) { return r.stopped == Stopped::diverged; })
                ? kDiverged
                : kAllRan;
@@ -220,14 +159,12 @@ class Session {
   }
 
   RunFacts facts_of(const PlannedRun& planned, int run) const {
-    return {.run = run,
-            .planned = planned,
+    return {.name = {.run = run, .mode = std::string(name_of(kModes, planned.mode)), .node_mode = {}, .threads = planned.threads},
             .task = kernel_.task,
-            .train = &*loaded_.train,
-            .test = loaded_.test ? &*loaded_.test : nullptr,
+            .data = DataFacts::of(*loaded_.train),
             .load_seconds = loaded_.seconds,
             .core_to_core_ns = shm::core_to_core_ns(),
-            .staleness = {},
+            .transport = {},
             .auc = {},
             .efficiency = {},
             .reference = {},
@@ -236,14 +173,15 @@ class Session {
 
   /// Against the run of the same mode on one thread, else against serial, if either has run before.
   void compare(const Result& result, RunFacts& facts, const std::vector<TableRow>& before) const {
-    const auto find = [&](Mode mode) {
-      return std::find_if(before.begin(), before.end(), [&](const TableRow& row) { return row.planned.mode == mode && row.planned.threads == 1; });
+    const auto find = [&](std::string_view mode) {
+      return std::find_if(before.begin(), before.end(), [&](const TableRow& row) { return row.name.mode == mode && row.name.threads == 1; });
     };
-    auto reference = find(facts.planned.mode);
-    if (reference == before.end()) reference = find(Mode::serial);
-    if (reference == before.end() || facts.planned.mode == Mode::serial) return;
-    facts.reference = label_of(reference->planned);
-    facts.efficiency = efficiency_of({facts.planned.threads, result.seconds, result.curve},
+    const std::string_view serial = name_of(kModes, Mode::serial);
+    auto reference = find(facts.name.mode);
+    if (reference == before.end()) reference = find(serial);
+    if (reference == before.end() || facts.name.mode == serial) return;
+    facts.reference = reference->name.label();
+    facts.efficiency = efficiency_of({facts.name.threads, result.seconds, result.curve},
                                      {1, reference->result->seconds, reference->result->curve}, settings_.options.target_loss);
   }
 
@@ -254,6 +192,20 @@ class Session {
     return {};
   }
 
+  /// What bench_shm alone has.
+  Json own_options(bool automatic) const {
+    const Options& o = settings_.options;
+    return {{"backoff", o.backoff},
+            {"simulate_workers", or_null(settings_.simulate_workers)},
+            {"tau", or_null(settings_.tau)},
+            {"record", or_null(settings_.record)},
+            {"replay", or_null(settings_.replay)},
+            {"auto", automatic},
+            {"checkpoint", or_null(o.checkpoint)},
+            {"every", o.checkpoint.empty() ? Json(nullptr) : Json(o.every)},
+            {"resume", or_null(settings_.resume)}};
+  }
+
   Result run_one(const PlannedRun& planned, RunFacts& facts, const std::vector<TableRow>& before) {
     const std::size_t cores = shm::usable_cpus().size();
     if (static_cast<std::size_t>(planned.threads) > cores && std::exchange(warned_, planned.threads) != planned.threads)
@@ -261,8 +213,8 @@ class Session {
     Options options = settings_.options;
     options.mode = planned.mode;
     options.threads = planned.threads;
-    options.stop = &interrupted;
-    for (RecordFile& file : files_) file.write(run_record(settings_, facts));
+    options.stop = &interrupted();
+    for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options(planned.automatic)));
 
     Simulator* simulator = nullptr;
     const auto backend = backend_of(options, simulator);
@@ -272,12 +224,13 @@ class Session {
       return fit(problem(), options, *backend, alone, reporter);
     }();
 
-    if (simulator) facts.staleness = simulator->staleness();
-    if (facts.test && kernel_.task == Task::binary)
-      facts.auc = auc(predict(kernel_, result.parameters, *facts.test, backend->team()), facts.test->labels());
+    if (loaded_.test && kernel_.task == Task::binary)
+      facts.auc = auc(predict(kernel_, result.parameters, *loaded_.test, backend->team()), loaded_.test->labels());
     facts.remark = backend->remark();
     compare(result, facts, before);
-    for (RecordFile& file : files_) file.write(summary_record(facts, result));
+    Json summary = summary_record(facts, result);
+    if (simulator) summary["staleness"] = simulated_staleness(simulator->staleness());
+    for (RecordFile& file : files_) file.write(summary);
     if (!settings_.replay.empty()) check_replayed(recording_, settings_, result);
     write_outputs(result, backend->team());
     result.parameters = {};  // the table needs the curve only
@@ -306,13 +259,8 @@ class Session {
     }
     if (!settings_.save.empty() && result.stopped == Stopped::diverged)
       fmt::print(stderr, "bench_shm: --save {} was not written: the run diverged\n", settings_.save);
-    else if (!settings_.save.empty()) {
-      SavedModel saved = to_saved(kernel_, result.parameters, *loaded_.train);
-      saved.facts[kTransformFact] = name_of(kTransforms, settings_.load.transform);
-      saved.facts[kNormalizeFact] = name_of(kNormalizes, settings_.load.normalize);
-      if (!loaded_.train->classes().empty()) saved.facts[kClassesFact] = fmt::format("{}", fmt::join(loaded_.train->classes(), ","));
-      save(saved, settings_.save);
-    }
+    else if (!settings_.save.empty())
+      save(saved_of(kernel_, result.parameters, *loaded_.train, settings_), settings_.save);
     if (!settings_.predict.empty()) {
       const Dataset& set = loaded_.test ? *loaded_.test : *loaded_.train;
       write_predictions(settings_.predict, kernel_, predict(kernel_, result.parameters, set, team), set);
@@ -320,7 +268,7 @@ class Session {
   }
 
   int warned_ = 0;     ///< of so many threads
-  Settings settings_;
+  ShmSettings settings_;
   std::string raced_;  ///< for people: how --step auto came to its step
   std::FILE* out_;
   Loaded loaded_;
@@ -331,27 +279,11 @@ class Session {
 
 }  // namespace
 
-int run_session(const Settings& settings) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, said in a sentence
+int run_session(const ShmSettings& settings) {
   if (settings.inspect) return inspect(settings), kAllRan;
   Session session(settings);      // while it loads, a signal ends the process: there is nothing to save yet
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  catch_signals();
   return session.run();
-}
-
-int main_of(int argc, const char* const* argv) {
-  try {
-    const std::optional<Settings> settings = parse(argc, argv);
-    return settings ? run_session(*settings) : kAllRan;
-  } catch (const Error& error) {
-    fmt::print(stderr, "bench_shm: {}\n", error.what());
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "bench_shm: out of memory: use a smaller set or fewer --factors\n");
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench_shm: {}\n", error.what());
-  }
-  return kBadInput;
 }
 
 }  // namespace sounder::bench
