@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "touches.hpp"
+#include <sounder/params/touches.hpp>
 
 namespace sounder::shm {
 namespace {

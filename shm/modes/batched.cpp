@@ -6,8 +6,9 @@
 // Fails how: a row that all examples touch moves once a batch, by the mean: large batches are slow to converge.
 // Source: Sallinen et al., "High performance parallel stochastic gradient descent in shared memory", IPDPS 2016
 //   ("HogBatch"); rows are scaled after Defossez and Bach, "AdaBatch", 2017.
+#include <sounder/params/touches.hpp>
+
 #include "modes/mode.hpp"
-#include "touches.hpp"
 
 namespace sounder::shm {
 namespace {

@@ -11,8 +11,9 @@
 //   stable convergence" (Leashed-SGD), IPDPS 2021. Rows of a batch are scaled as in `batched`.
 #include <cstring>
 
+#include <sounder/params/touches.hpp>
+
 #include "modes/mode.hpp"
-#include "touches.hpp"
 #include "versions.hpp"
 
 namespace sounder::shm {

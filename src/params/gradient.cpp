@@ -1,6 +1,7 @@
 #include <sounder/params/gradient.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -9,16 +10,45 @@
 namespace sounder {
 namespace {
 
-/// One step of the rule on each cell of a row. V by V: rows of width 1 have one cell, the others whole strips.
+/// One step of the rule on each cell of a row. V by V: rows of width 1 have one cell, the others whole strips; the sums
+/// may lie anywhere.
 template <class V, class Rule>
-void step_row(const Relaxed<Rule>& access, float* cell, const float* sum, std::size_t width, float scale) {
+void step_row(const Relaxed<Rule>& access, float* cell, const float* sum, std::size_t width, float a, float scale) {
   for (std::size_t i = 0; i < width; i += sizeof(V) / sizeof(float)) {
-    const float a = sum[width];  // the same in all cells of a row
-    access.template move<V>(cell + i, width, access.template get<V>(cell + i), a * scale, scale, shared_cell::get<V>(sum + i));
+    V x;
+    std::memcpy(&x, sum + i, sizeof x);
+    access.template move<V>(cell + i, width, access.template get<V>(cell + i), a * scale, scale, x);
   }
 }
 
+/// f(RowGradient) of a row that steps, one after the other: `each(step)` calls it.
+template <class F>
+void step_each(const Kernel& kernel, const StepContext& context, F each) {
+  with_rule(kernel.rule, [&](auto rule) {
+    using Rule = decltype(rule);
+    const Relaxed<Rule> access{rule_with<Rule>(context.rate, context.l1)}, free{rule_with<Rule>(context.rate, 0)};
+    each([&](const RowGradient& gradient) {
+      const RowId row = gradient.row;
+      const Layout& layout = kernel.layout;
+      const auto width = static_cast<std::size_t>(layout.shape(row.table).width);
+      float* const cell = context.cells.write[row.table] + row.row * layout.stride(row.table);
+      const auto& used = layout.shape(row.table).space >= 0 ? access : free;  // no L1 on an intercept
+      if (width == 1)
+        step_row<float>(used, cell, gradient.sum, 1, gradient.decay, gradient.scale);
+      else
+        step_row<ThreadLanes::F>(used, cell, gradient.sum, width, gradient.decay, gradient.scale);
+      if (kernel.project) project_row(kernel, row.table, cell);
+    });
+  });
+}
+
 }  // namespace
+
+void step_rows(const Kernel& kernel, const StepContext& context, std::span<const RowGradient> rows) {
+  step_each(kernel, context, [&](auto step) {
+    for (const RowGradient& row : rows) step(row);
+  });
+}
 
 void project_row(const Kernel& kernel, std::uint32_t table, float* row) {
   thread_local std::vector<float> weights;
@@ -56,21 +86,11 @@ void Gradient::close_intercept() {
 }
 
 void Gradient::apply(const StepContext& context, std::span<const RowId> rows, const std::vector<std::vector<float>>* scale) const {
-  with_rule(kernel_->rule, [&](auto rule) {
-    using Rule = decltype(rule);
-    Relaxed<Rule> access{rule_with<Rule>(context.rate, context.l1)}, free{rule_with<Rule>(context.rate, 0)};
+  step_each(*kernel_, context, [&](auto step) {
     for (const RowId row : rows) {
-      const Layout& layout = kernel_->layout;
-      const auto width = static_cast<std::size_t>(layout.shape(row.table).width);
-      float* cell = context.cells.write[row.table] + row.row * layout.stride(row.table);
-      const float* sum = sums_.row_with_state(row.table, row.row).data();
-      const float factor = scale ? (*scale)[row.table][row.row] : 1.f;
-      const auto& used = layout.shape(row.table).space >= 0 ? access : free;  // no L1 on an intercept
-      if (width == 1)
-        step_row<float>(used, cell, sum, 1, factor);
-      else
-        step_row<ThreadLanes::F>(used, cell, sum, width, factor);
-      if (kernel_->project) project_row(*kernel_, row.table, cell);
+      const float* const sum = sums(row).data();
+      const auto width = static_cast<std::size_t>(kernel_->layout.shape(row.table).width);
+      step({.row = row, .sum = sum, .decay = sum[width], .scale = scale ? (*scale)[row.table][row.row] : 1.f});
     }
   });
 }

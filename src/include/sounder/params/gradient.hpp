@@ -16,6 +16,18 @@ struct PendingGradient {
   std::vector<float> sums;
 };
 
+/// The sum of the gradients of one row, wherever it lies: what a rule steps on.
+struct RowGradient {
+  RowId row;
+  const float* sum;  ///< of b * x: as many floats as the row is wide
+  float decay = 0;   ///< sum of a, the same for all weights of the row
+  float scale = 1;   ///< of both
+};
+
+/// Steps the rule once in each of `rows`: next(old, a, b * x) of the scaled sums, then projects. The rows are different
+/// ones. The same bits whoever calls it, on parts of whatever size.
+void step_rows(const Kernel& kernel, const StepContext& context, std::span<const RowGradient> rows);
+
 /// Puts a row of the parameters back into the set that its model wants it in, cell by cell as all shared cells.
 void project_row(const Kernel& kernel, std::uint32_t table, float* row);
 
@@ -32,6 +44,8 @@ class alignas(kCacheLine) Gradient {
   /// The rows touched since the last clear, each once, in order of their first touch. The intercept is thinned as in a
   /// step: it is among them once 16 examples or more have been collected since it last was, or after close_intercept().
   std::span<const RowId> rows() const { return rows_; }
+  /// What is held of a row: the sums of b * x, and behind them that of a, in as many floats.
+  std::span<const float> sums(RowId row) const { return sums_.row_with_state(row.table, row.row); }
 
   /// Steps the rule once in each of `rows`: next(old, a, b * x) of the sums, times `scale[table][row]` where given.
   void apply(const StepContext& context, std::span<const RowId> rows, const std::vector<std::vector<float>>* scale) const;
