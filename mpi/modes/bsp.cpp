@@ -1,0 +1,165 @@
+// Mode `bsp`.
+// Guarantee: the ranks together do the steps of one process: a round adds up the gradients of a batch at parameters that nobody moves
+//   meanwhile, and the rule steps once on the sum. All ranks hold the same bits between rounds. With --deterministic they are the same
+//   bits for any number of ranks and threads.
+// Staleness: 0 clocks; within a batch, no example sees another.
+// Cost per round: --reducer ring and mpi: a small message to each other rank, then the touched rows to each ((P - 1) times their bytes)
+//   or 2 (P - 1) / P of the tables, whatever is less; deterministic: as much, and a little more where P is no power of two. Rows carry
+//   gradients, never rule state. --architecture server: the touched rows to their servers, and the next round's rows back.
+// Blocks when: every round, until the slowest rank has given its gradients.
+// Fails how: a rank that is missing stops all, at --deadline. Large batches are slow to converge: a row that all examples touch moves
+//   once a round.
+// Source: Valiant, "A bridging model for parallel computation", CACM 1990; rows are scaled after Defossez and Bach, "AdaBatch", 2017.
+//
+// --node-mode only says how the threads of a rank add up, and all of them do it alike: each gathers a sum of its own, and the sums are
+// added in the order of the workers. One sum that all threads write would lose updates, and save a pass over the touched rows.
+#include "modes/bsp.hpp"
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+#include <sounder/params/gradient.hpp>
+#include <sounder/params/touches.hpp>
+
+#include "batch.hpp"
+#include "gradients/gradient_rows.hpp"
+#include "gradients/shard_order.hpp"
+#include "reduce/row_reducer.hpp"
+
+namespace sounder::mpi {
+namespace {
+
+/// What both ways share: workers that gather, and the step on what was added up.
+class Bulk : public RankDiscipline {
+ public:
+  explicit Bulk(const Setting& setting)
+      : setting_(setting),
+        numbers_(setting.kernel.layout),
+        rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
+        shares_(census(setting.endpoint, setting.kernel, setting.data, setting.all_examples)),
+        scales_(batch_scales(shares_, examples_of_round())) {
+    if (setting.workers != setting.endpoint.size())
+      throw Error(fmt::format("--mode bsp adds up over all {} ranks, and {} of them train: leave out --servers, or give --architecture server",
+                              setting.endpoint.size(), setting.workers));
+    for (int i = 0; i < setting.backend.team().size(); ++i) gradients_.emplace_back(setting.kernel);
+  }
+
+  void run(const RankRound& round, const std::function<void()>& pad) override {
+    gather(round);
+    pad();
+    const RowSums sums = reduce();
+    step_on(sums.view(), numbers_, setting_.kernel, context_of(round.round), scales_, setting_.backend.team());
+    telemetry_.staleness_clocks.add(0);
+  }
+  void finish() override {}
+  ModeTelemetry telemetry() const override { return telemetry_; }
+
+ protected:
+  virtual void gather(const RankRound& round) = 0;
+  /// The sum over all ranks of what was gathered.
+  virtual RowSums reduce() = 0;
+
+  double examples_of_round() const { return static_cast<double>(setting_.all_examples) / static_cast<double>(rounds_); }
+  StepContext context_of(const Round& round) const {
+    return {.cells = setting_.parameters.cells(), .rate = round.rate, .l1 = round.l1};
+  }
+
+  const Setting setting_;
+  const RowNumbers numbers_;
+  const std::size_t rounds_;  ///< of an epoch
+  const std::vector<std::vector<double>> shares_;
+  const std::vector<std::vector<float>> scales_;
+  std::vector<Gradient> gradients_;  ///< of each worker
+  ModeTelemetry telemetry_;
+};
+
+class AllReduce final : public Bulk {
+ public:
+  AllReduce(const Setting& setting, const BspParts& parts)
+      : Bulk(setting),
+        sums_(gradients_.size()),
+        reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, parts.chunk_bytes), numbers_) {}
+
+ protected:
+  void gather(const RankRound& round) override {
+    const StepContext context = context_of(round.round);
+    setting_.backend.team().run([&](int worker) {
+      Gradient& gradient = gradients_[static_cast<std::size_t>(worker)];
+      ChunkQueue::Cursor cursor(round.queue);
+      for (Range range; cursor.next(range);) gradient.collect(context, setting_.data.examples(), range.begin, range.end);
+      gradient.close_intercept();
+      sums_[static_cast<std::size_t>(worker)] = take_rows(gradient, numbers_);
+    });
+  }
+  RowSums reduce() override {
+    RowSums own = std::move(sums_[0]);
+    for (std::size_t worker = 1; worker < sums_.size(); ++worker)
+      if (sums_[worker].count > 0) own = add(own.view(), sums_[worker].view(), numbers_);
+    return reducer_.sum(std::move(own));
+  }
+
+ private:
+  std::vector<RowSums> sums_;  ///< of each worker
+  RowReducer reducer_;
+};
+
+/// What a round takes of each shard depends on (seed, epoch, round, shard) alone, one thread gathers it, and a fixed tree adds it up.
+class Deterministic final : public Bulk {
+ public:
+  Deterministic(const Setting& setting, const BspParts& parts)
+      : Bulk(setting), tree_(parts.tree(setting.endpoint, numbers_, {.chunk_bytes = parts.chunk_bytes, .load = loads()})) {}
+
+ protected:
+  void gather(const RankRound& round) override {
+    const StepContext context = context_of(round.round);
+    // The queue counts the examples of an epoch; which ones a round takes is not its to say.
+    round.queue.take_all();
+    const auto epoch = static_cast<std::uint64_t>(round.round.epoch);
+    const std::size_t in_epoch = static_cast<std::size_t>(round.round.index) - static_cast<std::size_t>(epoch) * rounds_;
+    // Written by: the workers, which draw shards. Relaxed: only the number matters.
+    std::atomic<std::size_t> next{0};
+    setting_.backend.team().run([&](int worker) {
+      Gradient& gradient = gradients_[static_cast<std::size_t>(worker)];
+      for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) + 1 < setting_.shard_begins.size();) {
+        const int shard = setting_.first_shard + static_cast<int>(i);
+        const std::size_t begin = setting_.shard_begins[i], size = setting_.shard_begins[i + 1] - begin;
+        const Range range = slice_of_shard(shard, size, in_epoch, rounds_, setting_.options.seed, epoch);
+        gradient.collect(context, setting_.data.examples(), begin + range.begin, begin + range.end);
+        gradient.close_intercept();
+        shards_.add({0, shard}, take_rows(gradient, numbers_));
+      }
+    });
+  }
+  RowSums reduce() override { return tree_->sum(shards_); }
+
+ private:
+  /// Floats of each row that a round is expected to send.
+  std::vector<float> loads() const {
+    std::vector<float> loads;
+    for (std::size_t table = 0; table < numbers_.tables(); ++table)
+      for (const double share : shares_[table])
+        loads.push_back(static_cast<float>(static_cast<double>(numbers_.width(table) + 1) * std::min(1., share * examples_of_round())));
+    return loads;
+  }
+
+  ShardTree shards_{numbers_};
+  std::unique_ptr<TreeReducer> tree_;
+};
+
+}  // namespace
+
+std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts& parts) {
+  if (setting.mpi.deterministic || setting.mpi.reducer == ReducerName::deterministic)
+    return std::make_unique<Deterministic>(setting, parts);
+  return std::make_unique<AllReduce>(setting, parts);
+}
+
+RankModeEntry bsp_mode() {
+  return {.pace = Pace::lockstep, .make = [](const Setting& setting) -> std::unique_ptr<RankDiscipline> { return make_bsp(setting); }};
+}
+
+}  // namespace sounder::mpi
