@@ -1,0 +1,110 @@
+// Runs of mode bsp for tests: ranks that are threads, each with its virtual shards of a small set.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sounder/mpi/world.hpp>
+
+#include "batch.hpp"
+#include "modes/bsp.hpp"
+#include "support.hpp"
+
+namespace sounder::test {
+
+struct BspCase {
+  ModelName model = ModelName::logistic;
+  RuleName rule = RuleName::sgd;
+  bool deterministic = false;
+  Architecture architecture = Architecture::allreduce;
+  std::size_t examples = kThreadSanitizer ? 512 : 1024;
+  std::size_t batch = 64;
+  int epochs = 2;
+  std::size_t most_rounds = 1'000'000;  ///< of an epoch
+  int silent_rank = -1;                 ///< gathers nothing
+  std::size_t chunk_bytes = mpi::kChunkBytes;
+  std::function<std::unique_ptr<mpi::TreeReducer>(mpi::Endpoint&, const mpi::RowNumbers&, const mpi::TreeOptions&)> tree{};
+  float l1 = 0;
+
+  Kernel kernel(const Dataset& data) const {
+    return make_builtin(model, data, {.l2 = has_l1(rule) ? 0 : 1e-3, .factors = 14, .hidden = 16}, rule);
+  }
+  float rate(const Kernel& kernel) const { return static_cast<float>(kernel.default_step); }
+
+  /// Where each virtual shard begins in the whole set, and the end.
+  static std::vector<std::size_t> shards(const Dataset& data) {
+    std::vector<std::size_t> begins;
+    for (std::size_t shard = 0; shard <= mpi::kVirtualShards; ++shard) begins.push_back(data.size() * shard / mpi::kVirtualShards);
+    return begins;
+  }
+  /// What a rank takes of a round: an equal part, so that a batch does not depend on the ranks.
+  static Range range_of_round(const Dataset& data, int rank, int ranks, std::size_t round, std::size_t rounds) {
+    const std::size_t begin = data.size() * round / rounds, size = data.size() * (round + 1) / rounds - begin;
+    const auto at = [&](int r) { return begin + size * static_cast<std::size_t>(r) / static_cast<std::size_t>(ranks); };
+    return {at(rank), at(rank + 1)};
+  }
+
+  /// The weights of each rank at the end.
+  std::vector<std::vector<float>> run(int ranks, int threads) const {
+    const Dataset data = Dataset::train(small_columns(model, examples), 1);
+    const std::vector<std::size_t> begins = shards(data);
+    const std::size_t rounds = mpi::rounds_of_epoch(data.size(), std::min(batch, data.size()));
+    std::vector<std::vector<float>> weights(static_cast<std::size_t>(ranks));
+    mpi::World::run_inproc(ranks, [&](mpi::World& world) {
+      const auto me = static_cast<std::size_t>(world.rank());
+      const Kernel own = kernel(data);
+      Parameters parameters(own.layout);
+      own.initialize(parameters, 1);
+      sounder::Options options = options_for(Mode::hogwild, epochs, threads);
+      options.rule = rule;
+      options.batch = batch;
+      options.pin = PinName::none;
+      mpi::Options between;
+      between.architecture = architecture;
+      between.deterministic = deterministic;
+      const auto backend = shm::make_backend(options);
+      backend->prepare(own, data, parameters);
+      const int first = mpi::first_shard_of(world.rank(), ranks), last = mpi::first_shard_of(world.rank() + 1, ranks);
+      const mpi::Setting setting{.world = world,
+                                 .endpoint = world.endpoint(),
+                                 .workers = ranks,
+                                 .kernel = own,
+                                 .data = data,
+                                 .shard_begins = std::span(begins).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)),
+                                 .first_shard = first,
+                                 .all_examples = data.size(),
+                                 .parameters = parameters,
+                                 .backend = *backend,
+                                 .options = options,
+                                 .mpi = between};
+      mpi::BspParts parts{.chunk_bytes = chunk_bytes};
+      if (tree) parts.tree = tree;
+      const auto mode = mpi::make_bsp(setting, parts);
+      for (int epoch = 0; epoch < epochs; ++epoch)
+        for (std::size_t round = 0; round < std::min(rounds, most_rounds); ++round) {
+          Range range = range_of_round(data, world.rank(), ranks, round, rounds);
+          if (world.rank() == silent_rank) range.end = range.begin;
+          ChunkQueue queue(data.size(), 1);
+          queue.open(range.begin, range.end, threads);
+          const mpi::RankRound work{.round = {.epoch = epoch,
+                                              .index = epoch * static_cast<int>(rounds) + static_cast<int>(round),
+                                              .rate = rate(own),
+                                              .l1 = l1},
+                                    .queue = queue,
+                                    .ranges = std::span(&range, 1)};
+          int pads = 0;
+          mode->run(work, [&] { ++pads; });
+          CHECK(pads == 1);
+        }
+      mode->leave();
+      mode->finish();
+      weights[me] = weights_of(parameters);
+    });
+    return weights;
+  }
+};
+
+}  // namespace sounder::test

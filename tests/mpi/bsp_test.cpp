@@ -1,0 +1,154 @@
+// Mode bsp: the steps of one process, in parallel.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <sounder/mpi/world.hpp>
+#include <sounder/params/touches.hpp>
+
+#include "batch.hpp"
+#include "gradients/gradient_rows.hpp"
+#include "mpi/bsp_runs.hpp"
+
+using namespace sounder;
+using namespace sounder::mpi;
+using namespace sounder::test;
+
+namespace {
+
+/// What one thread computes that does all batches of `run` by itself: the sum at frozen parameters, scaled, one step.
+std::vector<float> by_hand(const BspCase& c) {
+  const Dataset data = Dataset::train(small_columns(c.model, c.examples), 1);
+  const Kernel kernel = c.kernel(data);
+  Parameters parameters(kernel.layout);
+  kernel.initialize(parameters, 1);
+  const std::size_t rounds = rounds_of_epoch(data.size(), std::min(c.batch, data.size()));
+  auto shares = touch_frequencies(kernel, data);
+  const auto scales = batch_scales(shares, static_cast<double>(data.size()) / static_cast<double>(rounds));
+  Gradient gradient(kernel);
+  for (int epoch = 0; epoch < c.epochs; ++epoch)
+    for (std::size_t round = 0; round < rounds; ++round) {
+      const StepContext context{.cells = parameters.cells(), .rate = c.rate(kernel), .l1 = c.l1};
+      const Range range = c.range_of_round(data, 0, 1, round, rounds);
+      gradient.collect(context, data.examples(), range.begin, range.end);
+      gradient.close_intercept();
+      gradient.apply(context, gradient.rows(), &scales);
+      gradient.clear();
+    }
+  return weights_of(parameters);
+}
+
+double distance_of(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = a.size() == b.size() ? 0 : 1e30, largest = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    difference = std::max(difference, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    largest = std::max(largest, std::abs(static_cast<double>(a[i])));
+  }
+  return difference / largest;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEST_SUITE("mpi") {
+  TEST_CASE("bsp does the steps of one process, with any model and rule, and all ranks hold the same bits") {
+    for (const ModelName model : {ModelName::logistic, ModelName::softmax, ModelName::mf, ModelName::mlp, ModelName::cut})
+      for (const RuleName rule : {RuleName::sgd, RuleName::adagrad, RuleName::momentum, RuleName::adam, RuleName::ftrl}) {
+        if (rule != RuleName::sgd && model != ModelName::logistic) continue;
+        const BspCase c{.model = model, .rule = rule};
+        const std::vector<float> alone = by_hand(c);
+        for (const int ranks : {1, 3}) {
+          const auto replicas = c.run(ranks, 2);
+          for (const auto& replica : replicas) CHECK(same_bits(replica, replicas[0]));
+          CAPTURE(name_of(kModels, model));
+          CAPTURE(name_of(kRules, rule));
+          CHECK(distance_of(alone, replicas[0]) < 2e-4);
+        }
+      }
+  }
+
+  TEST_CASE("a rank that leaves out its gradients is seen in the parameters of all") {
+    BspCase c;
+    const std::vector<float> alone = by_hand(c);
+    c.silent_rank = 1;
+    const auto replicas = c.run(3, 1);
+    CHECK(same_bits(replicas[0], replicas[2]));
+    CHECK(distance_of(alone, replicas[0]) > 1e-3);
+  }
+
+  TEST_CASE("a deterministic run has the same bits for any number of ranks, threads and sizes of chunks") {
+    for (const ModelName model : {ModelName::logistic, ModelName::softmax, ModelName::mf}) {
+      BspCase c{.model = model, .deterministic = true};
+      const std::vector<float> alone = c.run(1, 1)[0];
+      CHECK(std::ranges::any_of(alone, [](float w) { return w != 0; }));
+      for (const int ranks : {1, 2, 3, 4, 5, 8})
+        for (const int threads : {1, 2}) {
+          if (kThreadSanitizer && ranks != 3) continue;
+          c.chunk_bytes = threads == 1 ? 256 : std::size_t{1} << 20;
+          CAPTURE(name_of(kModels, model));
+          CAPTURE(ranks);
+          for (const auto& replica : c.run(ranks, threads)) CHECK(same_bits(replica, alone));
+        }
+    }
+  }
+
+  TEST_CASE("what a deterministic run promises, a ring does not keep, within ten steps") {
+    for (const ModelName model : {ModelName::logistic, ModelName::softmax, ModelName::mf}) {
+      BspCase c{.model = model, .epochs = 1, .most_rounds = 10};
+      const std::vector<float> alone = c.run(1, 1)[0];
+      bool differs = false;
+      for (const int ranks : {2, 3, 4}) differs |= !same_bits(c.run(ranks, 1)[0], alone);
+      CAPTURE(name_of(kModels, model));
+      CHECK(differs);
+    }
+  }
+
+  TEST_CASE("a tree that adds up subtrees in another order is caught by the bits") {
+    // Mirrors the upper levels where there are several ranks, as an order by arrival would.
+    class Permuted final : public TreeReducer {
+     public:
+      using TreeReducer::TreeReducer;
+
+     protected:
+      TreeNode place(TreeNode node) const override { return node.level == 4 ? TreeNode{4, (node.index + 1) % 4} : node; }
+    };
+    BspCase c{.deterministic = true, .epochs = 1, .most_rounds = 10};
+    const std::vector<float> alone = c.run(1, 1)[0];
+    CHECK(same_bits(c.run(4, 1)[0], alone));
+    c.tree = [](Endpoint& endpoint, const RowNumbers& numbers, const TreeOptions& options) {
+      return std::make_unique<Permuted>(endpoint, numbers, options);
+    };
+    const auto replicas = c.run(4, 1);
+    CHECK(same_bits(replicas[0], replicas[3]));
+    CHECK(!same_bits(replicas[0], alone));
+  }
+
+  TEST_CASE("--batch all is one step an epoch along the whole gradient") {
+    const BspCase c{.batch = Options::kAll, .epochs = 3};
+    const auto replicas = c.run(2, 1);
+    CHECK(distance_of(by_hand(c), replicas[0]) < 1e-4);
+  }
+
+  TEST_CASE("a batch is --batch, at most the set, and by default larger for larger sets") {
+    sounder::Options options;
+    mpi::Options between;
+    CHECK(batch_of(options, between, 0) == 1);
+    CHECK(batch_of(options, between, 5'000) <= batch_of(options, between, 500'000));
+    for (const auto& mode : kRankModes) {
+      between.mode = mode.value;
+      CHECK(batch_of(options, between, 1'000) >= 1);
+      CHECK(batch_of(options, between, 1'000) <= 1'000);
+    }
+    options.batch = 300;
+    CHECK(batch_of(options, between, 1'000) == 300);
+    CHECK(rounds_of_epoch(1'000, 300) == 4);
+    options.batch = sounder::Options::kAll;
+    CHECK(batch_of(options, between, 1'000) == 1'000);
+    CHECK(rounds_of_epoch(1'000, 1'000) == 1);
+  }
+}
