@@ -30,7 +30,7 @@ struct BspCase {
   float l1 = 0;
 
   Kernel kernel(const Dataset& data) const {
-    return make_builtin(model, data, {.l2 = has_l1(rule) ? 0 : 1e-3, .factors = 14, .hidden = 16}, rule);
+    return builtin_kernel({.model = model, .l2 = model == ModelName::cut ? 0 : 1e-3, .factors = 14, .hidden = 16}, data, rule);
   }
   float rate(const Kernel& kernel) const { return static_cast<float>(kernel.default_step); }
 

@@ -67,6 +67,7 @@ TEST_SUITE("mpi") {
           for (const auto& replica : replicas) CHECK(same_bits(replica, replicas[0]));
           CAPTURE(name_of(kModels, model));
           CAPTURE(name_of(kRules, rule));
+          MESSAGE(name_of(kModels, model) << " " << distance_of(alone, replicas[0]) << " " << distance_of(alone, c.run(ranks,1)[0]));
           CHECK(distance_of(alone, replicas[0]) < 2e-4);
         }
       }
@@ -129,7 +130,7 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("--batch all is one step an epoch along the whole gradient") {
-    const BspCase c{.batch = Options::kAll, .epochs = 3};
+    const BspCase c{.batch = sounder::Options::kAll, .epochs = 3};
     const auto replicas = c.run(2, 1);
     CHECK(distance_of(by_hand(c), replicas[0]) < 1e-4);
   }
