@@ -69,7 +69,8 @@ void step_on(const RowView& rows, const RowNumbers& numbers, const Kernel& kerne
   });
 }
 
-std::vector<std::vector<double>> census(Endpoint& endpoint, const Kernel& kernel, const Dataset& data, std::uint64_t all_examples) {
+std::vector<std::vector<double>> census(Endpoint& endpoint, const Kernel& kernel, const Dataset& data, const Range& own,
+                                        std::uint64_t all_examples) {
   const double all = static_cast<double>(std::max<std::uint64_t>(1, all_examples));
   std::vector<std::vector<double>> shares;
   std::vector<std::vector<std::uint32_t>> counts;
@@ -82,9 +83,9 @@ std::vector<std::vector<double>> census(Endpoint& endpoint, const Kernel& kernel
       const auto frequencies = data.frequencies(static_cast<std::uint32_t>(shape.space));
       for (std::size_t row = 0; row < std::min(shape.rows, frequencies.size()); ++row) of_rows[row] = frequencies[row] / all;
     } else {
-      if (counts.empty()) counts = touch_counts(kernel, data, data.size());
-      const std::vector<std::uint64_t> own(counts[table].begin(), counts[table].end());
-      const std::vector<std::uint64_t> sums = all_sum<std::uint64_t>(endpoint, own);
+      if (counts.empty()) counts = touch_counts(kernel, data, own.begin, own.end);
+      const std::vector<std::uint64_t> counted(counts[table].begin(), counts[table].end());
+      const std::vector<std::uint64_t> sums = all_sum<std::uint64_t>(endpoint, counted);
       for (std::size_t row = 0; row < shape.rows; ++row) of_rows[row] = static_cast<double>(sums[row]) / all;
     }
   }

@@ -7,6 +7,7 @@
 #include <sounder/kernel.hpp>
 #include <sounder/mpi/data.hpp>
 #include <sounder/params/gradient.hpp>
+#include <sounder/train/chunk_queue.hpp>
 #include <sounder/train/team.hpp>
 
 #include "endpoint.hpp"
@@ -23,7 +24,9 @@ void step_on(const RowView& rows, const RowNumbers& numbers, const Kernel& kerne
              const std::vector<std::vector<float>>& scale, Team& team);
 
 /// In which share of the examples of all ranks each row of each table is touched, [table][row]; the thinned intercept counts as
-/// 1/16. The same on all ranks, for any number of them: from the frequencies of the ids; where a table has none, counted. Collective.
-std::vector<std::vector<double>> census(Endpoint& endpoint, const Kernel& kernel, const Dataset& data, std::uint64_t all_examples);
+/// 1/16. The same on all ranks, for any number of them: from the frequencies of the ids; where a table has none, counted in the
+/// examples `own` of each rank. Collective.
+std::vector<std::vector<double>> census(Endpoint& endpoint, const Kernel& kernel, const Dataset& data, const Range& own,
+                                        std::uint64_t all_examples);
 
 }  // namespace sounder::mpi

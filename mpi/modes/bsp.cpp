@@ -40,7 +40,8 @@ class Bulk : public RankDiscipline {
       : setting_(setting),
         numbers_(setting.kernel.layout),
         rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
-        shares_(census(setting.endpoint, setting.kernel, setting.data, setting.all_examples)),
+        shares_(census(setting.endpoint, setting.kernel, setting.data, {setting.shard_begins.front(), setting.shard_begins.back()},
+                       setting.all_examples)),
         scales_(batch_scales(shares_, examples_of_round())) {
     if (setting.workers != setting.endpoint.size())
       throw Error(fmt::format("--mode bsp adds up over all {} ranks, and {} of them train: leave out --servers, or give --architecture server",

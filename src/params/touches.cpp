@@ -11,12 +11,12 @@ constexpr std::size_t kSample = 100'000;  ///< examples enough to rank rows that
 
 }  // namespace
 
-std::vector<std::vector<std::uint32_t>> touch_counts(const Kernel& kernel, const Dataset& data, std::size_t examples) {
+std::vector<std::vector<std::uint32_t>> touch_counts(const Kernel& kernel, const Dataset& data, std::size_t begin, std::size_t end) {
   std::vector<std::vector<std::uint32_t>> counts;
   std::vector<std::uint32_t*> pointers;
   for (std::size_t t = 0; t < kernel.layout.tables(); ++t) counts.emplace_back(kernel.layout.shape(t).rows);
   for (auto& table : counts) pointers.push_back(table.data());
-  if (kernel.count) kernel.count(kernel.model.get(), data.examples(), 0, examples, pointers.data());
+  if (kernel.count) kernel.count(kernel.model.get(), data.examples(), begin, end, pointers.data());
   return counts;
 }
 
@@ -24,7 +24,7 @@ std::vector<std::vector<double>> touch_frequencies(const Kernel& kernel, const D
   // The examples are shuffled, so the first ones are as good as any.
   const std::size_t sample = std::min(data.size(), kSample);
   std::vector<std::vector<double>> frequencies;
-  for (const auto& table : touch_counts(kernel, data, sample)) {
+  for (const auto& table : touch_counts(kernel, data, 0, sample)) {
     auto& shares = frequencies.emplace_back();
     for (const std::uint32_t count : table) shares.push_back(count / static_cast<double>(sample));
   }

@@ -67,7 +67,6 @@ TEST_SUITE("mpi") {
           for (const auto& replica : replicas) CHECK(same_bits(replica, replicas[0]));
           CAPTURE(name_of(kModels, model));
           CAPTURE(name_of(kRules, rule));
-          MESSAGE(name_of(kModels, model) << " " << distance_of(alone, replicas[0]) << " " << distance_of(alone, c.run(ranks,1)[0]));
           CHECK(distance_of(alone, replicas[0]) < 2e-4);
         }
       }
