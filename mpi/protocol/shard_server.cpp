@@ -51,6 +51,7 @@ ShardServer::ShardServer(const ShardMap& map, const Options& options, std::share
       inboxes_(static_cast<std::size_t>(options.workers)),
       clocks_(options.workers),
       now_{Witness(options.workers), Canary(options.workers)},
+      marked_(static_cast<std::size_t>(options.workers)),
       parked_on_(static_cast<std::size_t>(options.workers)) {
   std::size_t from = 0;
   map.cut(map.everything(), [&](int server, const Run& piece) {
@@ -103,18 +104,30 @@ void ShardServer::take(int worker, Outbox& out) {
 void ShardServer::take_clock(int worker, const Inbox::Clock& clock, Outbox& out) {
   const std::uint64_t completed = clocks_.completed(worker);
   if (clock.clocks <= completed) return;  // came twice
-  if (policy_->exact())
-    held(clock.clocks == kLeft ? completed : clock.clocks - 1, worker).push_back({.push = {}, .mark = clock, .is_mark = true});
-  else
+  if (!policy_->exact())
     now_.witness.marked(worker, clock.clocks, clock.sequence);
+  else if (clock.clocks == kLeft)
+    held(completed, worker).push_back({.mark = clock, .is_mark = true});
+  else
+    mark(worker, clock.clocks, clock.sequence);
   complete(worker, clock.clocks, out);
 }
 
 void ShardServer::put_in(const Frame& push) {
-  if (policy_->exact())
-    held(push.header.clock, push.header.source).push_back({.push = push});
-  else
-    apply(push);
+  const Header& header = push.header;
+  if (!policy_->exact()) return apply(push);
+  mark(header.source, header.clock, header.sequence - 1);  // a push of a clock says that the ones before are complete
+  held(header.clock, header.source).push_back({.push = push});
+  if (has(header, kCompletes)) marked_[static_cast<std::size_t>(header.source)] = header.clock + 1;
+}
+
+/// Exact: notes among what is held that a worker's first `clocks` clocks are complete with that push, for the witness of each state.
+void ShardServer::mark(int worker, std::uint64_t clocks, std::uint64_t sequence) {
+  std::uint64_t& marked = marked_[static_cast<std::size_t>(worker)];
+  while (marked < clocks) {
+    ++marked;
+    held(marked - 1, worker).push_back({.mark = {marked, sequence, sequence}, .is_mark = true});
+  }
 }
 
 std::vector<ShardServer::Item>& ShardServer::held(std::uint64_t clock, int worker) {
@@ -393,6 +406,7 @@ void ShardServer::remove(int worker, Outbox& out) {
   const std::uint64_t completed = clocks_.completed(worker);
   for (auto& [clock, workers] : held_)
     if (clock >= completed) workers[static_cast<std::size_t>(worker)].clear();
+  now_.witness.marked(worker, kLeft, 0);  // what is not here will never be
   complete(worker, kLeft, out);
 }
 

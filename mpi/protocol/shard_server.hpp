@@ -78,7 +78,7 @@ class ShardServer {
   }
 
  private:
-  /// What the data hold.
+  /// What the data hold, worker by worker.
   struct Held {
     Witness witness;
     Canary canary;
@@ -108,6 +108,7 @@ class ShardServer {
   void apply(const Frame& push);
   void apply_clock(std::uint64_t clock);
   std::vector<Item>& held(std::uint64_t clock, int worker);
+  void mark(int worker, std::uint64_t clocks, std::uint64_t sequence);
   void keep(const Frame& push, BlocksBefore& blocks) const;
   void stamp(std::span<const Run> runs);
 
@@ -137,6 +138,7 @@ class ShardServer {
   std::uint64_t applied_ = 0;                                         // clocks
   std::map<std::uint64_t, std::vector<std::vector<Item>>> held_;      // clock -> worker -> in order
   std::deque<Before> before_;
+  std::vector<std::uint64_t> marked_;                                 // worker -> clocks that held_ says are complete
 
   // push on advance
   std::vector<Subscriber> subscribers_;
