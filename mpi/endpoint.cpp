@@ -276,6 +276,7 @@ bool Endpoint::work() {
     if (!failed_) failure = failure_;
   }
   if (!failure.empty()) announce(failure);
+  flush();  // what was sent before the work was posted goes first, should that take long
   const bool moved = !working_.empty();
   for (const auto& each : working_) each();
   working_.clear();

@@ -55,6 +55,8 @@ class Membership {
   void announce(const std::string& reason, Outbox& out);
 
   bool active() const { return phase_ != Phase::idle && !verdict_; }
+  /// Whom this rank misses so far.
+  const std::set<int>& missing() const { return view_.missing; }
   /// One sentence, once decided.
   const std::optional<std::string>& verdict() const { return verdict_; }
 
