@@ -40,6 +40,12 @@ foreach(i RANGE 1 ${samples})
   run("${CMAKE_COMMAND}" -E chdir "${WORK}" "${WORK}/build/sample${i}")
 endforeach()
 
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "${WORK}/build/rank"
+  RESULT_VARIABLE status OUTPUT_VARIABLE said)
+if(NOT status EQUAL 0 OR NOT said MATCHES "rank 1 of 2 over threads of one process")
+  message(FATAL_ERROR "the consumer of sounder::mpi failed (${status}): ${said}")
+endif()
+
 execute_process(COMMAND ${configure} -B "${WORK}/absent" -D "COMPONENTS=core;teleport"
   RESULT_VARIABLE status ERROR_VARIABLE message OUTPUT_QUIET)
 if(status EQUAL 0 OR NOT message MATCHES "no[ \n]+component[ \n]+'teleport'")
