@@ -10,7 +10,7 @@
 #include <sounder/error.hpp>
 #include <sounder/train/evaluate.hpp>
 
-#include "train/sentinel.hpp"
+#include <sounder/train/sentinel.hpp>
 
 namespace sounder {
 

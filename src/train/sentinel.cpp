@@ -1,4 +1,4 @@
-#include "train/sentinel.hpp"
+#include <sounder/train/sentinel.hpp>
 
 #include <algorithm>
 #include <cfenv>

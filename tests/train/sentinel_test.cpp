@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "support.hpp"
-#include "train/sentinel.hpp"
+#include <sounder/train/sentinel.hpp>
 
 using namespace sounder;
 using namespace sounder::test;
