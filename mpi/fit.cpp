@@ -1,0 +1,383 @@
+#include <sounder/mpi/fit.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+#include <sounder/train/sentinel.hpp>
+
+#include "batch.hpp"
+#include "collectives.hpp"
+#include "hello.hpp"
+#include "modes/mode.hpp"
+#include "points.hpp"
+#include "progress.hpp"
+#include "report.hpp"
+#include "straggler.hpp"
+
+namespace sounder::mpi {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kExplosion = 10;     ///< a loss this many times that of the start values has exploded, as in fit on one process
+constexpr double kLeastScale = 1e-6;
+constexpr int kMostBetweenLooks = 64; ///< rounds in lockstep between two looks whether someone wants to stop
+
+double seconds_between(Clock::time_point begin, Clock::time_point end) { return std::chrono::duration<double>(end - begin).count(); }
+
+/// One run of fit on one rank, taken apart into its stages.
+class Run {
+ public:
+  Run(World& world, const Problem& problem, const sounder::Options& options, const Options& between, Backend& backend, RankObserver& observer)
+      : endpoint_(world.endpoint()),
+        problem_(problem),
+        options_(options),
+        between_(between),
+        backend_(backend),
+        entry_(entry_of(between.mode)),
+        workers_(endpoint_.size() - between.dedicated_servers),
+        trains_(endpoint_.rank() < workers_),
+        straggler_(between.straggler, between.pad_seconds, endpoint_.size(), options.seed),
+        rounds_per_epoch_(rounds_per_epoch()),
+        queue_(problem.train.data.size(), examples_per_chunk(), options.stop),
+        parameters_(problem.kernel.layout, backend.memory()),
+        evaluate_(endpoint_, problem, backend.team()),
+        snapshots_(problem.kernel.layout),
+        progress_(endpoint_,
+                  {.all_examples = problem.train.all_examples, .epochs = options.epochs, .counts = entry_.pace == Pace::free, .workers = workers_},
+                  [this](int point) { if (entry_.serves) mode_->mark_point(point); }, observer) {
+    own_.host = world.host();
+  }
+
+  Result operator()() {
+    start();
+    if (!std::isfinite(scale_)) stopped_ = Stopped::diverged;
+    else if (options_.epochs > 0) train();
+    const double ended = progress_.seconds() - paused_;
+    own_.wait_seconds = endpoint_.wait_seconds() - waited_before_;
+    own_.communication_seconds = endpoint_.communication_seconds() - communicated_before_;
+    const std::vector<Link> links = endpoint_.links();
+    leave();
+    mode_->finish();
+    collect_points(ended);
+    result_.run.stopped = stopped_.value_or(Stopped::epochs);
+    report_ranks(endpoint_, own_, links_before_, links, mode_->telemetry(), backend_.telemetry(), between_.audit, result_);
+    mode_.reset();
+    barrier(endpoint_);  // nobody needs this rank's servers any more
+    result_.run.digest = digest(to_saved(problem_.kernel, parameters_, problem_.train.data));
+    result_.run.parameters = std::move(parameters_);
+    return std::move(result_);
+  }
+
+ private:
+  /// As many as it takes to visit each example once, at the asked number of examples a round over all ranks.
+  int rounds_per_epoch() const {
+    const std::uint64_t batch = batch_of(options_, between_, problem_.train.all_examples);
+    return static_cast<int>(std::max<std::uint64_t>(1, (problem_.train.all_examples + batch - 1) / batch));
+  }
+
+  /// So that every round of this rank has a chunk for each of its workers, where it has so many examples.
+  std::size_t examples_per_chunk() const {
+    const std::size_t own = problem_.train.data.size();
+    const auto parts = static_cast<std::size_t>(rounds_per_epoch_) * static_cast<std::size_t>(backend_.team().size());
+    return std::clamp<std::size_t>(own / parts, 1, std::max<std::size_t>(1, chunk_size(own, problem_.train.data.nonzeros())));
+  }
+
+  void start() {
+    problem_.kernel.initialize(parameters_, options_.seed);
+    if (problem_.start) from_saved(*problem_.start, problem_.kernel, problem_.train.data, parameters_);
+    backend_.prepare(problem_.kernel, problem_.train.data, parameters_);
+    const RankEvaluator::Losses losses = evaluate_(parameters_);
+    scale_ = std::isfinite(losses.train) ? std::max(losses.train, kLeastScale) : losses.train;
+    start_values_.resize(snapshots_.floats());
+    pack(parameters_, start_values_);
+    add_point(0, {}, losses);
+    sentinel_.emplace(problem_.kernel, problem_.train.data.examples(), parameters_, scale_);
+    queue_.watch(&*sentinel_);
+    mode_ = entry_.make({.endpoint = endpoint_,
+                         .workers = workers_,
+                         .kernel = problem_.kernel,
+                         .data = problem_.train.data,
+                         .shard_begins = problem_.train.shard_begins,
+                         .first_shard = problem_.train.first_shard,
+                         .all_examples = problem_.train.all_examples,
+                         .parameters = parameters_,
+                         .backend = backend_,
+                         .options = options_,
+                         .mpi = between_});
+    barrier(endpoint_);
+    waited_before_ = endpoint_.wait_seconds();
+    communicated_before_ = endpoint_.communication_seconds();
+    links_before_ = endpoint_.links();
+    progress_.start();
+  }
+
+  // --- training ------------------------------------------------------------------------------------------------------
+
+  void train() {
+    if (!trains_)
+      serve();
+    else if (entry_.pace == Pace::lockstep)
+      train_in_lockstep();
+    else
+      train_freely();
+  }
+
+  /// Waits for the end while the communication thread does the work.
+  void serve() {
+    while (!progress_.stopped()) {
+      if (const std::string failure = endpoint_.failure(); !failure.empty()) throw RankLost(failure);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    stopped_ = progress_.reason();
+  }
+
+  void train_in_lockstep() {
+    const int between_looks = std::clamp(rounds_per_epoch_ / 4, 1, kMostBetweenLooks);
+    for (int epoch = 0; epoch < options_.epochs && !stopped_; ++epoch) {
+      open_epoch(epoch, epoch);
+      for (int i = 0; i < rounds_per_epoch_ && !stopped_; ++i) {
+        run_round(epoch, i);
+        progress_.report(own_.rounds, round_examples_, 0, std::nullopt);
+        if ((i + 1) % between_looks == 0 || i + 1 == rounds_per_epoch_) agree_to_stop();
+      }
+      if (!stopped_) take_lockstep_point();
+    }
+    if (endpoint_.rank() == 0) progress_.end(stopped_.value_or(Stopped::epochs));
+  }
+
+  /// All ranks stop behind the same round, or none does. A look at flags that only one rank has.
+  void agree_to_stop() {
+    const std::optional<Stopped> mine = wish_to_stop();
+    const double wishes[] = {mine == Stopped::interrupted ? 1. : 0., mine == Stopped::diverged ? 1. : 0., static_cast<double>(bytes_sent())};
+    const std::vector<double> all = all_sum<double>(endpoint_, wishes);
+    all_bytes_ = static_cast<std::uint64_t>(all[2]);
+    if (all[0] + all[1] > 0) stopped_ = all[1] > 0 ? Stopped::diverged : Stopped::interrupted;
+  }
+
+  void take_lockstep_point() {
+    const auto begin = Clock::now();
+    const double seconds = progress_.seconds() - paused_;
+    mode_->refresh();
+    snapshots_.take(parameters_);
+    lockstep_.push_back({seconds, problem_.train.all_examples * static_cast<std::uint64_t>(snapshots_.taken()), all_bytes_});
+    paused_ += seconds_between(begin, Clock::now());
+  }
+
+  void train_freely() {
+    const bool fixed = between_.balance == BalanceName::fixed;
+    for (int epoch = 0; queue_.examples() > 0 && !progress_.stopped() && (!fixed || epoch < options_.epochs); ++epoch) {
+      open_epoch(epoch, fixed ? epoch : progress_.points());
+      for (int i = 0; i < rounds_per_epoch_ && !progress_.stopped(); ++i) {
+        if (!fixed) step_ = step_at(progress_.points());
+        run_round(epoch, i);
+        progress_.report(own_.rounds, round_examples_, bytes_sent(), wish_to_stop());
+        take_free_points();
+      }
+    }
+    leave();
+    serve();  // until all have done enough
+    take_free_points();
+  }
+
+  /// Those that rank 0 has declared: of the parameters as they are on this rank between its rounds.
+  void take_free_points() {
+    while (!entry_.serves && snapshots_.taken() < progress_.points()) snapshots_.take(parameters_);
+  }
+
+  std::optional<Stopped> wish_to_stop() {
+    if (sentinel_->take_finding()) return Stopped::diverged;
+    if (options_.stop && options_.stop->load(std::memory_order_relaxed)) return Stopped::interrupted;
+    return std::nullopt;
+  }
+
+  void leave() {
+    if (!std::exchange(left_, true)) mode_->leave();
+  }
+
+  /// `epoch` of this rank's own examples; `global` rules the step size.
+  void open_epoch(int epoch, int global) {
+    step_ = step_at(global);
+    queue_.permute(options_.seed + static_cast<std::uint64_t>(endpoint_.rank()), static_cast<std::uint64_t>(epoch));
+  }
+  double step_at(int epoch) const { return options_.step_at(std::clamp(epoch, 0, std::max(0, options_.epochs - 1)), problem_.kernel.default_step); }
+
+  void run_round(int epoch, int i) {
+    const auto cut = [&](int k) { return queue_.chunks() * static_cast<std::size_t>(k) / static_cast<std::size_t>(rounds_per_epoch_); };
+    const double seen = static_cast<double>(problem_.train.all_examples) * (epoch + static_cast<double>(i + 1) / rounds_per_epoch_);
+    queue_.open(cut(i), cut(i + 1), backend_.team().size());
+    const std::vector<Range> ranges = queue_.ranges();
+    const RankRound round{.round = {.epoch = epoch,
+                                    .index = static_cast<int>(own_.rounds),
+                                    .rate = static_cast<float>(step_),
+                                    .l1 = static_cast<float>(problem_.kernel.l1 * seen)},
+                          .queue = queue_,
+                          .ranges = ranges};
+    const auto begin = Clock::now();
+    const double waited = endpoint_.wait_seconds();
+    double padded = 0;
+    mode_->run(round, [&] {
+      const double worked = seconds_between(begin, Clock::now()) - (endpoint_.wait_seconds() - waited);
+      padded = straggler_.sleep(endpoint_.rank(), own_.rounds, worked);
+    });
+    const double all = seconds_between(begin, Clock::now()), wait = endpoint_.wait_seconds() - waited;
+    own_.pad_seconds += padded;
+    own_.compute_seconds += std::max(0., all - wait - padded);
+    round_examples_ = queue_.taken() * static_cast<std::size_t>(backend_.visits());
+    own_.examples += round_examples_;
+    ++own_.rounds;
+  }
+
+  std::uint64_t bytes_sent() const {
+    std::uint64_t bytes = 0;
+    const std::vector<Link> links = endpoint_.links();
+    for (std::size_t rank = 0; rank < links.size(); ++rank)
+      if (static_cast<int>(rank) != endpoint_.rank()) bytes += links[rank].bytes_sent - links_before_[rank].bytes_sent;
+    return bytes;
+  }
+
+  // --- the curve -----------------------------------------------------------------------------------------------------
+
+  /// Evaluates all points, on all ranks together; the run's parameters then are those of the last good one.
+  void collect_points(double ended) {
+    std::vector<float> packed(snapshots_.floats()), good = start_values_;
+    Parameters at(problem_.kernel.layout);
+    const auto add = [&](int point, const Progress::Declared& when) {
+      unpack(packed, at);
+      const RankEvaluator::Losses losses = evaluate_(at);
+      if (!(losses.train <= kExplosion * scale_)) return false;
+      add_point(point, when, losses);
+      good = packed;
+      return true;
+    };
+    const std::vector<Progress::Declared> declared = declared_points();
+    bool sound = std::isfinite(scale_);
+    for (int point = 1; sound && point <= static_cast<int>(declared.size()); ++point) {
+      bring(point, packed);
+      sound = add(point, declared[static_cast<std::size_t>(point) - 1]);
+    }
+    if (sound && stopped_ == Stopped::interrupted) {  // one more, of the epoch that was cut short
+      const double sums[] = {static_cast<double>(own_.examples), endpoint_.rank() == 0 ? ended : 0., static_cast<double>(bytes_sent())};
+      const std::vector<double> all = all_sum<double>(endpoint_, sums);
+      pack(parameters_, packed);
+      sound = add(static_cast<int>(declared.size()) + 1,
+                  {all[1], static_cast<std::uint64_t>(all[0]), static_cast<std::uint64_t>(all[2])});
+    }
+    if (!sound) stopped_ = Stopped::diverged;
+    if (stopped_ == Stopped::diverged) explain_divergence();
+    unpack(good, parameters_);
+    const double own_end[] = {endpoint_.rank() == 0 ? ended : 0.};
+    result_.run.seconds = all_sum<double>(endpoint_, own_end)[0];
+  }
+
+  /// The parameters of a point, the same on all ranks.
+  void bring(int point, std::vector<float>& packed) {
+    if (entry_.serves) return mode_->pull_point(point, packed);
+    packed = snapshots_.at(point);
+    if (entry_.replicas_differ)
+      average_over_ranks(endpoint_, workers_, packed);
+    else if (workers_ < endpoint_.size())
+      copy_from(endpoint_, 0, packed);
+  }
+
+  /// What rank 0 noted of the points, on all ranks.
+  std::vector<Progress::Declared> declared_points() {
+    const std::vector<Progress::Declared> mine = entry_.pace == Pace::free ? progress_.declared() : lockstep_;
+    const Payload all = broadcast(endpoint_, 0, endpoint_.rank() == 0 ? Payload::of(mine) : Payload());
+    return {all.as<Progress::Declared>().begin(), all.as<Progress::Declared>().end()};
+  }
+
+  void add_point(int point, const Progress::Declared& when, const RankEvaluator::Losses& losses) {
+    result_.run.curve.push_back({.epoch = point,
+                                 .seconds = when.seconds,
+                                 .examples = when.examples,
+                                 .updates = when.examples,
+                                 .train_loss = losses.train,
+                                 .test_loss = losses.test,
+                                 .test_metric = losses.metric,
+                                 .step = point > 0 ? step_at(point - 1) : 0,
+                                 .bytes_sent = when.bytes_sent});
+    if (options_.target_loss && !result_.run.target_seconds && losses.train <= *options_.target_loss)
+      result_.run.target_seconds = when.seconds;
+  }
+
+  void explain_divergence() {
+    const int good = result_.run.curve.back().epoch;
+    result_.run.divergence = Divergence{.epoch = good + 1, .examples = 0, .loss = NAN, .step = step_at(good)};
+    result_.run.advice = fmt::format("diverged in epoch {} at step {:.3g}: try --step {:.2g}; the parameters are those after epoch {}", good + 1,
+                                     step_at(good), std::min(problem_.kernel.default_step, step_at(0) / 4), good);
+  }
+
+  Endpoint& endpoint_;
+  const Problem& problem_;
+  const sounder::Options& options_;
+  const Options& between_;
+  Backend& backend_;
+  const RankModeEntry entry_;
+  const int workers_;
+  const bool trains_;
+  const Straggler straggler_;
+  const int rounds_per_epoch_;
+  ChunkQueue queue_;
+  Parameters parameters_;
+  RankEvaluator evaluate_;
+  Snapshots snapshots_;
+  std::unique_ptr<RankDiscipline> mode_;
+  Progress progress_;
+  std::optional<Sentinel> sentinel_;
+  std::optional<Stopped> stopped_;
+  Result result_;
+  RankReport own_;
+  std::vector<Link> links_before_;
+  double waited_before_ = 0, communicated_before_ = 0, paused_ = 0, scale_ = kLeastScale, step_ = 0;
+  std::size_t round_examples_ = 0;
+  std::uint64_t all_bytes_ = 0;
+  bool left_ = false;
+  std::vector<float> start_values_;
+  std::vector<Progress::Declared> lockstep_;  ///< what rank 0 notes of the points in lockstep
+};
+
+/// What all ranks must have been given alike.
+std::map<std::string, std::string> facts_of_run(const Problem& problem, const sounder::Options& options, const Options& between) {
+  std::map<std::string, std::string> facts = facts_of(problem.kernel, options);
+  facts["data"] = problem.train.digest;
+  facts["test"] = problem.test ? problem.test->digest : "none";
+  facts["mode"] = name_of(kRankModes, between.mode);
+  facts["epochs"] = fmt::format("{}", options.epochs);
+  facts["batch"] = options.batch ? fmt::format("{}", *options.batch) : "by the mode";
+  facts["staleness"] = fmt::format("{}", between.staleness);
+  facts["visibility"] = name_of(kVisibilities, between.visibility);
+  facts["architecture"] = name_of(kArchitectures, between.architecture);
+  facts["reducer"] = name_of(kReducers, between.reducer);
+  facts["deterministic"] = between.deterministic ? "yes" : "no";
+  facts["compensate"] = name_of(kCompensates, between.compensate);
+  facts["servers"] = fmt::format("{} dedicated", between.dedicated_servers);
+  facts["local-rounds"] = fmt::format("{}", between.local_rounds);
+  facts["weight"] = between.weight_samples ? "samples" : "ranks";
+  facts["participation"] = fmt::format("{}", between.participation);
+  facts["outer-momentum"] = fmt::format("{}", between.outer_momentum);
+  facts["topology"] = between.topology;
+  facts["balance"] = name_of(kBalances, between.balance);
+  facts["audit"] = between.audit ? "yes" : "no";
+  return facts;
+}
+
+}  // namespace
+
+Result fit(World& world, const Problem& problem, const sounder::Options& options, const Options& between, Backend& backend,
+           RankObserver& observer) {
+  options.validate();
+  between.validate(world.size());
+  check_same(world.endpoint(), facts_of_run(problem, options, between));
+  return Run(world, problem, options, between, backend, observer)();
+}
+
+}  // namespace sounder::mpi

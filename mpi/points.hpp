@@ -1,0 +1,55 @@
+// The points of a curve: parameters as they were, evaluated by all ranks together after the run.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <sounder/mpi/fit.hpp>
+#include <sounder/train/evaluate.hpp>
+
+#include "endpoint.hpp"
+
+namespace sounder::mpi {
+
+/// Means over whole sets of which each rank holds a part. Collective.
+class RankEvaluator {
+ public:
+  RankEvaluator(Endpoint& endpoint, const Problem& problem, Team& team) : endpoint_(endpoint), problem_(problem), team_(team) {}
+
+  struct Losses {
+    double train = 0;  ///< with the penalty
+    std::optional<double> test, metric;
+  };
+  /// The same numbers on all ranks.
+  Losses operator()(const Parameters& parameters);
+
+ private:
+  Evaluation over_ranks(const Parameters& parameters, const SharedSet& set);
+
+  Endpoint& endpoint_;
+  const Problem& problem_;
+  Team& team_;
+};
+
+/// The parameters of this rank at each point, packed, until they are evaluated.
+class Snapshots {
+ public:
+  explicit Snapshots(const Layout& layout);
+  void take(const Parameters& parameters);
+  int taken() const { return static_cast<int>(packed_.size()); }
+  /// Those of point 1, 2, ...; all zero where this rank took none, as ranks that only serve.
+  std::vector<float> at(int point) const;
+  std::size_t floats() const { return floats_; }
+
+ private:
+  std::size_t floats_;
+  std::vector<std::vector<float>> packed_;
+};
+
+/// What rank `root` has, on all ranks. Collective.
+void copy_from(Endpoint& endpoint, int root, std::span<float> values);
+/// values[i] = mean over ranks 0 ... workers - 1 of theirs, added in the order of the ranks: the same bits everywhere. Collective.
+void average_over_ranks(Endpoint& endpoint, int workers, std::span<float> values);
+
+}  // namespace sounder::mpi
