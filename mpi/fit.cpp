@@ -37,7 +37,8 @@ double seconds_between(Clock::time_point begin, Clock::time_point end) { return 
 class Run {
  public:
   Run(World& world, const Problem& problem, const sounder::Options& options, const Options& between, Backend& backend, RankObserver& observer)
-      : endpoint_(world.endpoint()),
+      : world_(world),
+        endpoint_(world.endpoint()),
         problem_(problem),
         options_(options),
         between_(between),
@@ -102,7 +103,8 @@ class Run {
     add_point(0, {}, losses);
     sentinel_.emplace(problem_.kernel, problem_.train.data.examples(), parameters_, scale_);
     queue_.watch(&*sentinel_);
-    mode_ = entry_.make({.endpoint = endpoint_,
+    mode_ = entry_.make({.world = world_,
+                         .endpoint = endpoint_,
                          .workers = workers_,
                          .kernel = problem_.kernel,
                          .data = problem_.train.data,
@@ -316,6 +318,7 @@ class Run {
                                      step_at(good), std::min(problem_.kernel.default_step, step_at(0) / 4), good);
   }
 
+  World& world_;
   Endpoint& endpoint_;
   const Problem& problem_;
   const sounder::Options& options_;
