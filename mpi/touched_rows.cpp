@@ -8,7 +8,7 @@ TouchedRows::TouchedRows(const Kernel& kernel) : kernel_(kernel), rows_(kernel.l
   for (std::uint32_t table = 0; table < kernel.layout.tables(); ++table) {
     seen_.emplace_back(kernel.list ? kernel.layout.shape(table).rows : 0);
     if (const std::size_t rows = kernel.layout.shape(table).rows; rows > 0)
-      all_.push_back({table, 0, static_cast<std::uint32_t>(rows)});
+      all_.push_back({.table = table, .count = static_cast<std::uint32_t>(rows), .first = 0});
   }
 }
 
@@ -30,7 +30,7 @@ const std::vector<Run>& TouchedRows::of(const Dataset& data, std::span<const Ran
     auto& rows = rows_[table];
     const auto all = static_cast<std::uint32_t>(kernel_.layout.shape(table).rows);
     if (static_cast<int>(table) == kernel_.intercept_table || rows.size() > all / 2) {
-      if (all > 0) runs_.push_back({table, 0, all});
+      if (all > 0) runs_.push_back({.table = table, .count = all, .first = 0});
       continue;
     }
     std::ranges::sort(rows);
@@ -38,7 +38,7 @@ const std::vector<Run>& TouchedRows::of(const Dataset& data, std::span<const Ran
       if (!runs_.empty() && runs_.back().table == table && runs_.back().first + runs_.back().count == row)
         ++runs_.back().count;
       else
-        runs_.push_back({table, row, 1});
+        runs_.push_back({.table = table, .count = 1, .first = row});
     }
   }
   return runs_;
@@ -53,7 +53,7 @@ std::size_t floats_of(const Layout& layout, std::span<const Run> runs) {
 void gather(const Parameters& parameters, std::span<const Run> runs, std::span<float> out) {
   float* to = out.data();
   for (const Run& run : runs)
-    for (std::uint32_t i = 0; i < run.count; ++i) {
+    for (std::size_t i = 0; i < run.count; ++i) {
       const std::span<const float> row = parameters.row(run.table, run.first + i);
       to = std::copy(row.begin(), row.end(), to);
     }
@@ -62,7 +62,7 @@ void gather(const Parameters& parameters, std::span<const Run> runs, std::span<f
 void scatter(std::span<const float> values, std::span<const Run> runs, Parameters& parameters) {
   const float* from = values.data();
   for (const Run& run : runs)
-    for (std::uint32_t i = 0; i < run.count; ++i) {
+    for (std::size_t i = 0; i < run.count; ++i) {
       const std::span<float> row = parameters.row(run.table, run.first + i);
       std::copy_n(from, row.size(), row.begin());
       from += row.size();

@@ -6,9 +6,8 @@
 #include <vector>
 
 #include <sounder/kernel.hpp>
+#include <sounder/mpi/updater.hpp>
 #include <sounder/train/chunk_queue.hpp>
-
-#include "protocol/runs.hpp"
 
 namespace sounder::mpi {
 

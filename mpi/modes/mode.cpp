@@ -4,6 +4,17 @@
 
 namespace sounder::mpi {
 
+RankModeEntry entry_of(RankMode mode) {
+  switch (mode) {
+    case RankMode::bsp: return bsp_mode();
+    case RankMode::ssp: return ssp_mode();
+    case RankMode::async: return async_mode();
+    case RankMode::local: return local_mode();
+    case RankMode::gossip: return gossip_mode();
+  }
+  return bsp_mode();
+}
+
 std::size_t packed_size(const Layout& layout) {
   std::size_t floats = 0;
   for (std::size_t table = 0; table < layout.tables(); ++table)

@@ -1,0 +1,65 @@
+#include "modes/served.hpp"
+
+#include <utility>
+
+namespace sounder::mpi {
+namespace {
+
+std::vector<KvTable> tables_of(const Layout& layout) {
+  std::vector<KvTable> tables;
+  for (std::size_t table = 0; table < layout.tables(); ++table) tables.push_back({.rows = layout.shape(table).rows, .width = layout.shape(table).width});
+  return tables;
+}
+
+std::vector<float> packed_of(const Parameters& parameters) {
+  std::vector<float> packed(packed_size(parameters.layout()));
+  pack(parameters, packed);
+  return packed;
+}
+
+KvOptions placed(const Setting& setting, KvOptions options) {
+  options.workers = setting.workers;
+  options.first_server = setting.mpi.dedicated_servers > 0 ? setting.workers : 0;
+  options.servers = setting.mpi.dedicated_servers;  // 0: all
+  options.audit = setting.mpi.audit;
+  return options;
+}
+
+}  // namespace
+
+Served::Served(const Setting& setting, KvOptions options)
+    : setting_(setting),
+      touched_(setting.kernel),
+      store_(setting.world, tables_of(setting.kernel.layout), packed_of(setting.parameters), placed(setting, std::move(options))) {}
+
+void Served::run(const RankRound& round, const std::function<void()>& pad) {
+  const std::vector<Run>& runs = touched_.of(setting_.data, round.ranges);
+  base_.resize(floats_of(setting_.kernel.layout, runs));
+  store_.wait(store_.pull(runs, base_));
+  scatter(base_, runs, setting_.parameters);
+  setting_.backend.run(round.round, round.queue);
+  pad();
+  std::vector<float> moved(base_.size());
+  gather(setting_.parameters, runs, moved);
+  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= base_[i];
+  store_.push(runs, std::move(moved), {.rate = round.round.rate, .examples = round.queue.taken(), .completes_clock = true});
+}
+
+void Served::pull_point(int point, std::span<float> out) {
+  store_.wait(store_.pull_snapshot(static_cast<std::uint64_t>(point), out));
+}
+
+void Served::leave() {
+  if (store_.works()) store_.leave();
+}
+
+ModeTelemetry Served::telemetry() const {
+  const KvTelemetry store = store_.telemetry();
+  return {.staleness_clocks = store.staleness_clocks,
+          .staleness_updates = store.staleness_updates,
+          .reads = store.reads,
+          .violations = store.violations,
+          .remark = store.first_violation};
+}
+
+}  // namespace sounder::mpi

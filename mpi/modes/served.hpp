@@ -1,0 +1,34 @@
+// What modes with servers share: a round pulls the rows that it reads, trains on them, and pushes how far it moved them.
+#pragma once
+
+#include <vector>
+
+#include <sounder/mpi/kv_store.hpp>
+
+#include "modes/mode.hpp"
+#include "touched_rows.hpp"
+
+namespace sounder::mpi {
+
+/// A rank's part in a run whose parameters lie with servers. The rank's own parameters are a cache: right, within the bound of
+/// the store, in the rows that a round has pulled. Movements travel, not gradients, so that any discipline can train inside of the
+/// rank, and its rule's state stays there.
+class Served : public RankDiscipline {
+ public:
+  Served(const Setting& setting, KvOptions options);
+
+  void run(const RankRound& round, const std::function<void()>& pad) override;
+  void mark_point(int point) override { store_.snapshot(static_cast<std::uint64_t>(point)); }
+  void pull_point(int point, std::span<float> out) override;
+  void leave() override;
+  void finish() override { store_.quiesce(); }
+  ModeTelemetry telemetry() const override;
+
+ private:
+  Setting setting_;
+  TouchedRows touched_;
+  KvStore store_;
+  std::vector<float> base_;
+};
+
+}  // namespace sounder::mpi
