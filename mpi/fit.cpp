@@ -15,9 +15,9 @@
 
 #include "batch.hpp"
 #include "collectives.hpp"
+#include "curve.hpp"
 #include "hello.hpp"
 #include "modes/mode.hpp"
-#include "points.hpp"
 #include "progress.hpp"
 #include "report.hpp"
 #include "straggler.hpp"
@@ -27,9 +27,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kExplosion = 10;     ///< a loss this many times that of the start values has exploded, as in fit on one process
-constexpr double kLeastScale = 1e-6;
-constexpr int kMostBetweenLooks = 64; ///< rounds in lockstep between two looks whether someone wants to stop
+constexpr int kMostBetweenLooks = 64;  ///< rounds in lockstep between two looks whether someone wants to stop
 
 double seconds_between(Clock::time_point begin, Clock::time_point end) { return std::chrono::duration<double>(end - begin).count(); }
 
@@ -50,8 +48,7 @@ class Run {
         rounds_per_epoch_(rounds_per_epoch()),
         queue_(problem.train.data.size(), examples_per_chunk(), options.stop),
         parameters_(problem.kernel.layout, backend.memory()),
-        evaluate_(endpoint_, problem, backend.team()),
-        snapshots_(problem.kernel.layout),
+        curve_(endpoint_, problem, options, entry_, workers_, backend.team()),
         progress_(endpoint_,
                   {.all_examples = problem.train.all_examples, .epochs = options.epochs, .counts = entry_.pace == Pace::free, .workers = workers_},
                   [this](int point) { if (entry_.serves) mode_->mark_point(point); }, observer) {
@@ -60,16 +57,19 @@ class Run {
 
   Result operator()() {
     start();
-    if (!std::isfinite(scale_)) stopped_ = Stopped::diverged;
-    else if (options_.epochs > 0) train();
+    if (!std::isfinite(curve_.scale()))
+      stopped_ = Stopped::diverged;
+    else if (options_.epochs > 0)
+      train();
     const double ended = progress_.seconds() - paused_;
     own_.wait_seconds = endpoint_.wait_seconds() - waited_before_;
     own_.communication_seconds = endpoint_.communication_seconds() - communicated_before_;
     const std::vector<Link> links = endpoint_.links();
+    const std::uint64_t bytes = bytes_sent();
     leave();
     mode_->finish();
-    collect_points(ended);
-    result_.run.stopped = stopped_.value_or(Stopped::epochs);
+    curve_.collect({.stopped = stopped_, .seconds = ended, .examples = own_.examples, .bytes_sent = bytes, .declared = progress_.declared()},
+                   *mode_, parameters_, result_.run);
     report_ranks(endpoint_, own_, links_before_, links, mode_->telemetry(), backend_.telemetry(), between_.audit, result_);
     mode_.reset();
     barrier(endpoint_);  // nobody needs this rank's servers any more
@@ -96,12 +96,8 @@ class Run {
     problem_.kernel.initialize(parameters_, options_.seed);
     if (problem_.start) from_saved(*problem_.start, problem_.kernel, problem_.train.data, parameters_);
     backend_.prepare(problem_.kernel, problem_.train.data, parameters_);
-    const RankEvaluator::Losses losses = evaluate_(parameters_);
-    scale_ = std::isfinite(losses.train) ? std::max(losses.train, kLeastScale) : losses.train;
-    start_values_.resize(snapshots_.floats());
-    pack(parameters_, start_values_);
-    add_point(0, {}, losses);
-    sentinel_.emplace(problem_.kernel, problem_.train.data.examples(), parameters_, scale_);
+    curve_.start(parameters_);
+    sentinel_.emplace(problem_.kernel, problem_.train.data.examples(), parameters_, curve_.scale());
     queue_.watch(&*sentinel_);
     mode_ = entry_.make({.world = world_,
                          .endpoint = endpoint_,
@@ -169,8 +165,7 @@ class Run {
     const auto begin = Clock::now();
     const double seconds = progress_.seconds() - paused_;
     mode_->refresh();
-    snapshots_.take(parameters_);
-    lockstep_.push_back({seconds, problem_.train.all_examples * static_cast<std::uint64_t>(snapshots_.taken()), all_bytes_});
+    curve_.take(parameters_, {seconds, problem_.train.all_examples * static_cast<std::uint64_t>(curve_.taken() + 1), all_bytes_});
     paused_ += seconds_between(begin, Clock::now());
   }
 
@@ -179,7 +174,7 @@ class Run {
     for (int epoch = 0; queue_.examples() > 0 && !progress_.stopped() && (!fixed || epoch < options_.epochs); ++epoch) {
       open_epoch(epoch, fixed ? epoch : progress_.points());
       for (int i = 0; i < rounds_per_epoch_ && !progress_.stopped(); ++i) {
-        if (!fixed) step_ = step_at(progress_.points());
+        if (!fixed) step_ = curve_.step_at(progress_.points());
         run_round(epoch, i);
         progress_.report(own_.rounds, round_examples_, bytes_sent(), wish_to_stop());
         take_free_points();
@@ -192,7 +187,7 @@ class Run {
 
   /// Those that rank 0 has declared: of the parameters as they are on this rank between its rounds.
   void take_free_points() {
-    while (!entry_.serves && snapshots_.taken() < progress_.points()) snapshots_.take(parameters_);
+    while (!entry_.serves && curve_.taken() < progress_.points()) curve_.take(parameters_);
   }
 
   std::optional<Stopped> wish_to_stop() {
@@ -207,10 +202,9 @@ class Run {
 
   /// `epoch` of this rank's own examples; `global` rules the step size.
   void open_epoch(int epoch, int global) {
-    step_ = step_at(global);
+    step_ = curve_.step_at(global);
     queue_.permute(options_.seed + static_cast<std::uint64_t>(endpoint_.rank()), static_cast<std::uint64_t>(epoch));
   }
-  double step_at(int epoch) const { return options_.step_at(std::clamp(epoch, 0, std::max(0, options_.epochs - 1)), problem_.kernel.default_step); }
 
   void run_round(int epoch, int i) {
     const auto cut = [&](int k) { return queue_.chunks() * static_cast<std::size_t>(k) / static_cast<std::size_t>(rounds_per_epoch_); };
@@ -246,78 +240,6 @@ class Run {
     return bytes;
   }
 
-  // --- the curve -----------------------------------------------------------------------------------------------------
-
-  /// Evaluates all points, on all ranks together; the run's parameters then are those of the last good one.
-  void collect_points(double ended) {
-    std::vector<float> packed(snapshots_.floats()), good = start_values_;
-    Parameters at(problem_.kernel.layout);
-    const auto add = [&](int point, const Progress::Declared& when) {
-      unpack(packed, at);
-      const RankEvaluator::Losses losses = evaluate_(at);
-      if (!(losses.train <= kExplosion * scale_)) return false;
-      add_point(point, when, losses);
-      good = packed;
-      return true;
-    };
-    const std::vector<Progress::Declared> declared = declared_points();
-    bool sound = std::isfinite(scale_);
-    for (int point = 1; sound && point <= static_cast<int>(declared.size()); ++point) {
-      bring(point, packed);
-      sound = add(point, declared[static_cast<std::size_t>(point) - 1]);
-    }
-    if (sound && stopped_ == Stopped::interrupted) {  // one more, of the epoch that was cut short
-      const double sums[] = {static_cast<double>(own_.examples), endpoint_.rank() == 0 ? ended : 0., static_cast<double>(bytes_sent())};
-      const std::vector<double> all = all_sum<double>(endpoint_, sums);
-      pack(parameters_, packed);
-      sound = add(static_cast<int>(declared.size()) + 1,
-                  {all[1], static_cast<std::uint64_t>(all[0]), static_cast<std::uint64_t>(all[2])});
-    }
-    if (!sound) stopped_ = Stopped::diverged;
-    if (stopped_ == Stopped::diverged) explain_divergence();
-    unpack(good, parameters_);
-    const double own_end[] = {endpoint_.rank() == 0 ? ended : 0.};
-    result_.run.seconds = all_sum<double>(endpoint_, own_end)[0];
-  }
-
-  /// The parameters of a point, the same on all ranks.
-  void bring(int point, std::vector<float>& packed) {
-    if (entry_.serves) return mode_->pull_point(point, packed);
-    packed = snapshots_.at(point);
-    if (entry_.replicas_differ)
-      average_over_ranks(endpoint_, workers_, packed);
-    else if (workers_ < endpoint_.size())
-      copy_from(endpoint_, 0, packed);
-  }
-
-  /// What rank 0 noted of the points, on all ranks.
-  std::vector<Progress::Declared> declared_points() {
-    const std::vector<Progress::Declared> mine = entry_.pace == Pace::free ? progress_.declared() : lockstep_;
-    const Payload all = broadcast(endpoint_, 0, endpoint_.rank() == 0 ? Payload::of(mine) : Payload());
-    return {all.as<Progress::Declared>().begin(), all.as<Progress::Declared>().end()};
-  }
-
-  void add_point(int point, const Progress::Declared& when, const RankEvaluator::Losses& losses) {
-    result_.run.curve.push_back({.epoch = point,
-                                 .seconds = when.seconds,
-                                 .examples = when.examples,
-                                 .updates = when.examples,
-                                 .train_loss = losses.train,
-                                 .test_loss = losses.test,
-                                 .test_metric = losses.metric,
-                                 .step = point > 0 ? step_at(point - 1) : 0,
-                                 .bytes_sent = when.bytes_sent});
-    if (options_.target_loss && !result_.run.target_seconds && losses.train <= *options_.target_loss)
-      result_.run.target_seconds = when.seconds;
-  }
-
-  void explain_divergence() {
-    const int good = result_.run.curve.back().epoch;
-    result_.run.divergence = Divergence{.epoch = good + 1, .examples = 0, .loss = NAN, .step = step_at(good)};
-    result_.run.advice = fmt::format("diverged in epoch {} at step {:.3g}: try --step {:.2g}; the parameters are those after epoch {}", good + 1,
-                                     step_at(good), std::min(problem_.kernel.default_step, step_at(0) / 4), good);
-  }
-
   World& world_;
   Endpoint& endpoint_;
   const Problem& problem_;
@@ -331,8 +253,7 @@ class Run {
   const int rounds_per_epoch_;
   ChunkQueue queue_;
   Parameters parameters_;
-  RankEvaluator evaluate_;
-  Snapshots snapshots_;
+  RankCurve curve_;
   std::unique_ptr<RankDiscipline> mode_;
   Progress progress_;
   std::optional<Sentinel> sentinel_;
@@ -340,12 +261,10 @@ class Run {
   Result result_;
   RankReport own_;
   std::vector<Link> links_before_;
-  double waited_before_ = 0, communicated_before_ = 0, paused_ = 0, scale_ = kLeastScale, step_ = 0;
+  double waited_before_ = 0, communicated_before_ = 0, paused_ = 0, step_ = 0;
   std::size_t round_examples_ = 0;
   std::uint64_t all_bytes_ = 0;
   bool left_ = false;
-  std::vector<float> start_values_;
-  std::vector<Progress::Declared> lockstep_;  ///< what rank 0 notes of the points in lockstep
 };
 
 /// What all ranks must have been given alike.

@@ -1,4 +1,4 @@
-// The points of a curve: parameters as they were, evaluated by all ranks together after the run.
+// Losses and means over all ranks.
 #pragma once
 
 #include <optional>
@@ -30,21 +30,6 @@ class RankEvaluator {
   Endpoint& endpoint_;
   const Problem& problem_;
   Team& team_;
-};
-
-/// The parameters of this rank at each point, packed, until they are evaluated.
-class Snapshots {
- public:
-  explicit Snapshots(const Layout& layout);
-  void take(const Parameters& parameters);
-  int taken() const { return static_cast<int>(packed_.size()); }
-  /// Those of point 1, 2, ...; all zero where this rank took none, as ranks that only serve.
-  std::vector<float> at(int point) const;
-  std::size_t floats() const { return floats_; }
-
- private:
-  std::size_t floats_;
-  std::vector<std::vector<float>> packed_;
 };
 
 /// What rank `root` has, on all ranks. Collective.

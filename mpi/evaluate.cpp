@@ -1,10 +1,9 @@
-#include "points.hpp"
+#include "evaluate.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "collectives.hpp"
-#include "modes/mode.hpp"
 
 namespace sounder::mpi {
 
@@ -27,14 +26,6 @@ Evaluation RankEvaluator::over_ranks(const Parameters& parameters, const SharedS
   const std::vector<double> all = all_sum<double>(endpoint_, sums);
   const double n = static_cast<double>(std::max<std::uint64_t>(1, set.all_examples));
   return {.loss = all[0] / n, .metric = squares ? std::sqrt(all[1] / n) : all[1] / n};
-}
-
-Snapshots::Snapshots(const Layout& layout) : floats_(packed_size(layout)) {}
-
-void Snapshots::take(const Parameters& parameters) { pack(parameters, packed_.emplace_back(floats_)); }
-
-std::vector<float> Snapshots::at(int point) const {
-  return point <= taken() ? packed_[static_cast<std::size_t>(point - 1)] : std::vector<float>(floats_);
 }
 
 void copy_from(Endpoint& endpoint, int root, std::span<float> values) {
