@@ -5,6 +5,8 @@
 #include <set>
 #include <vector>
 
+#include <sounder/train/evaluate.hpp>
+
 #include "modes/mode.hpp"
 #include "ranks_of.hpp"
 
