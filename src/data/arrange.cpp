@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kGrain = 256;  // examples a task
 
-std::uint64_t begin_of(const Columns& columns, std::size_t i) {
-  return columns.offsets.empty() ? i * columns.width : columns.offsets[i];
-}
-
 struct Entry {
   std::uint32_t row, example;
   float value;

@@ -10,6 +10,11 @@
 
 namespace sounder {
 
+/// Where the entries of example i begin.
+inline std::uint64_t begin_of(const Columns& columns, std::size_t i) {
+  return columns.offsets.empty() ? i * columns.width : columns.offsets[i];
+}
+
 /// The id that every example has in `space` (examples of several id spaces).
 std::vector<std::uint32_t> ids_of_space(const Columns& columns, std::uint32_t space);
 

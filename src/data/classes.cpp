@@ -19,24 +19,29 @@ float index_of(std::span<const float> classes, float label) {
 
 }  // namespace
 
-void number_classes(Columns& columns) {
+std::vector<float> distinct_labels(std::span<const float> labels) {
   std::vector<float> classes;
-  for (float& label : columns.labels) {
-    label += 0.f;  // -0 is 0
+  for (const float given : labels) {
+    const float label = given + 0.f;  // -0 is 0
     const auto at = std::lower_bound(classes.begin(), classes.end(), label);
     if (at != classes.end() && *at == label) continue;
-    if (classes.size() == kMostClasses)
-      throw Error(
-          fmt::format("{}: there are more than {} classes; if the labels are numbers, use a model for "
-                      "regression (--model squared)",
-                      columns.name, kMostClasses));
     classes.insert(at, label);
+    if (classes.size() > kMostClasses) break;
   }
+  return classes;
+}
+
+void number_classes(Columns& columns, std::vector<float> classes) {
+  if (classes.size() > kMostClasses)
+    throw Error(
+        fmt::format("{}: there are more than {} classes; if the labels are numbers, use a model for "
+                    "regression (--model squared)",
+                    columns.name, kMostClasses));
   for (float& label : columns.labels) label = index_of(classes, label);
   columns.classes = std::move(classes);
 }
 
-void renumber_classes(Columns& columns, std::span<const float> known, std::string_view name) {
+void renumber_classes(Columns& columns, std::span<const float> known, std::string_view name, std::size_t first) {
   std::vector<float> indices;  // of the known classes, by own index
   for (const float label : columns.classes) {
     const bool found = std::binary_search(known.begin(), known.end(), label);
@@ -48,7 +53,7 @@ void renumber_classes(Columns& columns, std::span<const float> known, std::strin
       throw Error(
           fmt::format("{}: example {} has the label {}, which {} does not hold; train on examples of that "
                       "class too, or leave them out here",
-                      columns.name, i + 1, columns.classes[own], name));
+                      columns.name, first + i + 1, columns.classes[own], name));
     columns.labels[i] = indices[own];
   }
   columns.classes.assign(known.begin(), known.end());

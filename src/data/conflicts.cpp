@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::uint64_t kSampleStream = 0x52484f;  // "RHO": no other use of the seed draws from it
 
-std::size_t begin_of(const Columns& columns, std::size_t i) {
-  return columns.offsets.empty() ? i * columns.width : columns.offsets[i];
-}
-
 /// For every id, the examples that hold it (compressed sparse columns).
 struct Holders {
   std::vector<std::size_t> starts;      ///< per vertex, and the end

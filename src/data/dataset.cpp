@@ -22,12 +22,12 @@ namespace {
 
 constexpr std::uint64_t kShuffleStream = 0x53485546464c45;  // "SHUFFLE": no other use of the seed draws from it
 
-void check(const Columns& columns) {
+void check(const Columns& columns, std::size_t least) {
   const auto require = [&](bool holds, const char* what) {
     if (!holds) throw Error(fmt::format("{}: {}", columns.name.empty() ? "these examples" : columns.name, what));
   };
   const std::size_t count = columns.examples(), nonzeros = columns.nonzeros();
-  require(count > 0, "there are no examples; give at least one");
+  require(count >= least, "there are no examples; give at least one");
   require(count < Numbering::kAbsent, "there are 2^32 - 1 examples or more; split the set");
   require(columns.offsets.empty() || columns.offsets.size() == count + 1,
           "`offsets` needs one entry an example and one");
@@ -65,77 +65,71 @@ std::vector<std::uint32_t> shuffled(std::size_t count, std::uint64_t seed) {
   return order;
 }
 
-std::vector<float> rarity_of(const std::vector<std::uint32_t>& frequencies, std::size_t examples) {
-  std::vector<float> rarity;
-  rarity.reserve(frequencies.size());
-  for (const std::uint32_t frequency : frequencies)
-    rarity.push_back(frequency ? static_cast<float>(static_cast<double>(examples) / frequency) : 0.f);
-  return rarity;
-}
-
 bool is_dense(const Columns& columns) { return columns.ids.empty() && columns.width > 0; }
 
 }  // namespace
 
 Dataset Dataset::train(Columns columns, std::uint64_t seed, const std::vector<std::vector<std::uint32_t>>& extra) {
-  check(columns);
-  if (columns.classes.size() == 1)
-    throw Error(
-        fmt::format("{}: all labels are {}, and one class leaves nothing to learn; give examples of at least two",
-                    columns.name, columns.classes[0]));
-  auto numberings = std::make_shared<std::vector<Numbering>>(columns.spaces);
-  auto frequencies = std::make_shared<std::vector<std::vector<std::uint32_t>>>(columns.spaces);
+  check(columns, 1);
+  auto census = std::make_shared<Census>();
   Dataset result;
-  parallel_invoke(
-      [&] { result.digest_ = digest_of(columns); }, [&] { result.positions_ = shuffled(columns.examples(), seed); },
-      [&] {
-        if (is_dense(columns)) {
-          (*numberings)[0] = Numbering::identity(columns.width);
-          (*frequencies)[0].assign(columns.width, static_cast<std::uint32_t>(columns.examples()));
-          return;
-        }
-        for (std::uint32_t space = 0; space < columns.spaces; ++space) {
-          const auto wanted = space < extra.size() ? std::span(extra[space]) : std::span<const std::uint32_t>();
-          const auto column = columns.spaces > 1 ? ids_of_space(columns, space) : std::vector<std::uint32_t>();
-          (*numberings)[space] =
-              Numbering::by_frequency(columns.spaces > 1 ? column : columns.ids, wanted, &(*frequencies)[space]);
-        }
-      });
-  result.columns_ = arrange(columns, *numberings, result.positions_);
-  auto rarities = std::make_shared<std::vector<std::vector<float>>>();
-  for (const auto& of_space : *frequencies) rarities->push_back(rarity_of(of_space, result.size()));
-  result.numberings_ = std::move(numberings);
-  result.frequencies_ = std::move(frequencies);
-  result.rarities_ = std::move(rarities);
+  parallel_invoke([&] { result.digest_ = digest_of(columns); },
+                  [&] { result.positions_ = shuffled(columns.examples(), seed); },
+                  [&] {
+                    std::vector<IdCounts> by_space;
+                    for (std::uint32_t space = 0; space < columns.spaces; ++space)
+                      by_space.push_back(count_ids(columns, space));
+                    *census = census_of(columns.examples(), columns.nonzeros(), by_space, columns, extra);
+                  });
+  result.columns_ = arrange(columns, census->numberings, result.positions_);
+  census->sums = sums_of(result.columns_, 0, result.size());
+  result.census_ = std::move(census);
+  return result;
+}
+
+Dataset Dataset::part(Columns columns, std::span<const std::uint32_t> order, std::vector<std::uint32_t> positions,
+                      std::shared_ptr<const Census> census, std::string digest) {
+  check(columns, 0);
+  Dataset result;
+  result.columns_ = arrange(columns, census->numberings, order);
+  result.census_ = std::move(census);
+  result.positions_ = std::move(positions);
+  result.digest_ = std::move(digest);
   return result;
 }
 
 Dataset Dataset::test(Columns columns, const Dataset& train) {
-  check(columns);
+  check(columns, 1);
+  std::string digest = digest_of(columns);
+  return test_part(std::move(columns), train, 0, std::move(digest));
+}
+
+Dataset Dataset::test_part(Columns columns, const Dataset& train, std::size_t first, std::string digest) {
+  check(columns, 0);
   const auto require = [&](bool holds, const char* what) {
     if (!holds)
       throw Error(
           fmt::format("{}: {} {}; give a test set made like the training set", columns.name, what, train.name()));
   };
   require(columns.spaces == train.spaces(), "holds ratings where the training set does not, or the reverse:");
-  require(is_dense(columns) == train.dense(), "is dense where the training set is not, or the reverse:");
+  require(columns.examples() == 0 || is_dense(columns) == train.dense(),
+          "is dense where the training set is not, or the reverse:");
   require(!train.dense() || columns.width == train.columns_.width, "has another number of features than");
   require(columns.classes.empty() == train.classes().empty(),
           "has classes where the training set has not, or the reverse:");
   Dataset result;
-  result.digest_ = digest_of(columns);
-  if (!columns.classes.empty()) renumber_classes(columns, train.classes(), train.name());
+  if (!columns.classes.empty()) renumber_classes(columns, train.classes(), train.name(), first);
   if (columns.spaces == 1) drop_unknown(columns, train.numbering());
-  result.columns_ = arrange(columns, *train.numberings_, {});
-  result.numberings_ = train.numberings_;
-  result.frequencies_ = train.frequencies_;
-  result.rarities_ = train.rarities_;
+  result.columns_ = arrange(columns, train.census_->numberings, {});
+  result.census_ = train.census_;
+  result.first_ = first;
+  result.digest_ = std::move(digest);
   return result;
 }
 
 std::size_t Dataset::features() const {
   std::size_t sum = 0;
-  for (const Numbering& numbering : *numberings_) sum += numbering.size();
+  for (const Numbering& numbering : census_->numberings) sum += numbering.size();
   return sum;
 }
 

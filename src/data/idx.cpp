@@ -77,7 +77,7 @@ bool is_idx(std::string_view content) {
   return content.size() >= 4 && content[0] == 0 && content[1] == 0 && content[2] >= 0x08 && content[2] <= 0x0e;
 }
 
-Columns read_idx(const Text& images) {
+Columns read_idx(const Text& images, Part part) {
   require_magic(images, kImages, 4, "images");
   const std::uint64_t count = word(images.view(), 1), rows = word(images.view(), 2), columns = word(images.view(), 3);
   const std::uint64_t pixels = rows * columns;
@@ -95,13 +95,16 @@ Columns read_idx(const Text& images) {
 
   std::array<float, 256> scaled;
   for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] = static_cast<float>(i) / 255.f;
+  const auto [begin, end] = part.of(count);
+  const std::string_view pixels_of_part = bytes.substr(begin * pixels, (end - begin) * pixels);
   Columns result;
   result.width = static_cast<std::uint32_t>(pixels);
-  result.values.resize(bytes.size());
-  parallel_ranges(bytes.size(), std::size_t{1} << 16, [&](std::size_t first, std::size_t last) {
-    for (std::size_t k = first; k < last; ++k) result.values[k] = scaled[static_cast<unsigned char>(bytes[k])];
+  result.values.resize(pixels_of_part.size());
+  parallel_ranges(pixels_of_part.size(), std::size_t{1} << 16, [&](std::size_t first, std::size_t last) {
+    for (std::size_t k = first; k < last; ++k) result.values[k] = scaled[static_cast<unsigned char>(pixels_of_part[k])];
   });
-  for (const char label : classes) result.labels.push_back(static_cast<float>(static_cast<unsigned char>(label)));
+  for (const char label : classes.substr(begin, end - begin))
+    result.labels.push_back(static_cast<float>(static_cast<unsigned char>(label)));
   return result;
 }
 

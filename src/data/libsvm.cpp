@@ -9,6 +9,7 @@
 
 #include <sounder/error.hpp>
 
+#include "facts.hpp"
 #include "number.hpp"
 #include "parallel.hpp"
 #include "text.hpp"
@@ -16,8 +17,7 @@
 namespace sounder {
 namespace {
 
-/// The first line with label -1, 0 and +1 (0: none): the set must hold -1/+1 or 0/+1.
-using FirstLines = std::array<std::size_t, 3>;
+using FirstLines = decltype(PartFacts::first_labels);
 
 /// Whether a line that is no libsvm example could be a rating: three fields, no `id:value`.
 bool looks_like_rating(const char* p) {
@@ -28,19 +28,6 @@ bool looks_like_rating(const char* p) {
     if ((*p == '\t' || *p == ',' || *p == ' ') && !is_blank(p[1]) && p[1] != '\n') ++separators;
   }
   return separators >= 2;
-}
-
-/// Adds a fault for a label set other than -1/+1 or 0/+1.
-void add_mixed_labels(Blocks& blocks, const std::vector<FirstLines>& labels) {
-  FirstLines first{};
-  for (const FirstLines& block : labels)
-    for (std::size_t k = 0; k < first.size(); ++k)
-      if (first[k] == 0) first[k] = block[k];
-  const auto negative = first[0], zero = first[1];
-  if (negative == 0 || zero == 0) return;
-  blocks.add_fault({std::max(negative, zero),
-                    fmt::format("label {}, but line {} has label {}; use -1, +1 or 0, 1", zero > negative ? 0 : -1,
-                                std::min(negative, zero), zero > negative ? -1 : 0)});
 }
 
 /// Parses the lines of one block into their place in the arrays.
@@ -98,7 +85,7 @@ class LineParser {
     const bool number = end && (is_blank(*end) || *end == '\n' || *end == '#');
     if (!number || !allowed(value)) fail(bad_label(p, number));
     if (format_ == Format::classification) {
-      std::size_t& first_line = first_lines_[static_cast<std::size_t>(value + 1)];
+      std::uint64_t& first_line = first_lines_[static_cast<std::size_t>(value + 1)];
       if (first_line == 0) first_line = line_;
       if (value == 0) value = -1;
     }
@@ -235,23 +222,36 @@ void close_gaps(Columns& columns, const std::vector<Block>& blocks) {
 
 }  // namespace
 
-Columns read_libsvm(const Text& text, Format format, std::size_t block_bytes) {
-  Blocks blocks(text.view(), 1, block_bytes, ':');
-  Columns columns;
-  parallel_invoke([&] { columns.ids.resize(blocks.marks()); }, [&] { columns.values.resize(blocks.marks()); },
-                  [&] { columns.labels.resize(blocks.lines()); }, [&] { columns.offsets.resize(blocks.lines() + 1); });
+LoadedPart read_libsvm_part(const Text& text, Format format, Part part, std::size_t block_bytes) {
+  Blocks blocks(lines_of(text.view(), part), block_bytes, ':');
+  LoadedPart result;
+  auto& [columns, facts] = result;
+  parallel_invoke([&] { result.columns.ids.resize(blocks.marks()); }, [&] { result.columns.values.resize(blocks.marks()); },
+                  [&] { result.columns.labels.resize(blocks.lines()); },
+                  [&] { result.columns.offsets.resize(blocks.lines() + 1); });
   std::vector<char> all_one(blocks.all().size());
   std::vector<FirstLines> labels(blocks.all().size());
   blocks.parse([&](Block& block) {
     const auto k = static_cast<std::size_t>(&block - blocks.all().data());
-    all_one[k] = LineParser(block, format, columns, labels[k]).run();
+    all_one[k] = LineParser(block, format, result.columns, labels[k]).run();
   });
-  add_mixed_labels(blocks, labels);
-  blocks.refuse_faults(text.path());
+  facts.bytes = text.view().size();
+  facts.lines = blocks.lines();
+  for (const FirstLines& block : labels)
+    for (std::size_t k = 0; k < block.size(); ++k)
+      if (facts.first_labels[k] == 0) facts.first_labels[k] = block[k];
+  if (const Fault* fault = blocks.first_fault()) {
+    facts.fault_line = fault->line;
+    facts.fault = fault->what;
+    return result;
+  }
   close_gaps(columns, blocks.all());
-  if (columns.examples() == 0) throw Error(fmt::format("{}: no examples, only comments or blank lines", text.path()));
-  if (format != Format::cut && std::find(all_one.begin(), all_one.end(), char{0}) == all_one.end()) columns.values = {};
-  return columns;
+  facts.all_ones = format != Format::cut && std::find(all_one.begin(), all_one.end(), char{0}) == all_one.end();
+  return result;
+}
+
+Columns read_libsvm(const Text& text, Format format, std::size_t block_bytes) {
+  return checked(read_libsvm_part(text, format, {}, block_bytes), text.path(), format);
 }
 
 }  // namespace sounder

@@ -1,107 +1,118 @@
-// One function in front of files, shipped sets and generated sets; transforms.
+// Any source, as a whole or in parts, and what is decided by all parts.
 #include <sounder/data/load.hpp>
 
 #include <algorithm>
-#include <charconv>
-#include <map>
+#include <filesystem>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include <sounder/data/generate.hpp>
+#include <sounder/data/part.hpp>
 #include <sounder/error.hpp>
 
-#include "builtin.hpp"
+#include "arrange.hpp"
 #include "classes.hpp"
+#include "facts.hpp"
 #include "formats.hpp"
 #include "idx.hpp"
+#include "sources.hpp"
 #include "text.hpp"
 #include "transform.hpp"
 
 namespace sounder {
 namespace {
 
-constexpr std::string_view kBuiltin = "builtin:", kSynthetic = "synthetic:";
-
-/// `NAME,key=value,key=value`.
-struct Spec {
-  std::string name;
-  std::map<std::string, std::string> settings;
-};
-
-Spec parse_spec(const std::string& source, std::string_view prefix) {
-  std::string_view rest = std::string_view(source).substr(prefix.size());
-  const auto next = [&] {
-    const std::string_view word = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
-    return word;
+/// Examples [begin, end) of `all`.
+Columns slice(Columns all, Part part) {
+  const auto [first, last] = part.of(all.examples());
+  if (last - first == all.examples()) return all;
+  const auto begin = static_cast<std::ptrdiff_t>(begin_of(all, first)), end = static_cast<std::ptrdiff_t>(begin_of(all, last));
+  const auto keep = [](auto& array, std::ptrdiff_t from, std::ptrdiff_t to) {
+    using Array = std::remove_reference_t<decltype(array)>;
+    if (!array.empty()) array = Array(array.begin() + from, array.begin() + to);
   };
-  Spec spec{std::string(next()), {}};
-  while (!rest.empty()) {
-    const std::string_view word = next();
-    const std::size_t equals = word.find('=');
-    if (equals == 0 || equals == std::string_view::npos || equals + 1 == word.size())
-      throw Error(fmt::format("{}: \"{}\" is not key=value", source, word));
-    if (!spec.settings.emplace(word.substr(0, equals), word.substr(equals + 1)).second)
-      throw Error(fmt::format("{}: {} is given twice", source, word.substr(0, equals)));
-  }
-  return spec;
+  keep(all.ids, begin, end);
+  keep(all.values, begin, end);
+  keep(all.labels, static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last));
+  keep(all.offsets, static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last) + 1);
+  for (std::uint64_t& offset : all.offsets) offset -= static_cast<std::uint64_t>(begin);
+  return all;
 }
 
-Columns load_builtin(const std::string& source, Format format) {
-  const Spec spec = parse_spec(source, kBuiltin);
-  for (const auto& [key, value] : spec.settings)
-    if (key != "part") throw Error(fmt::format("{}: there is no key {}; the only one is part", source, key));
-  const auto part = spec.settings.find("part");
-  return load_builtin(spec.name, part == spec.settings.end() ? std::string_view() : part->second, format);
+void check_transforms(const LoadOptions& options) {
+  if (options.format != Format::ratings && options.format != Format::cut) return;
+  const char* const stay = options.format == Format::cut ? "the weights of graphs" : "ratings";
+  if (options.transform != TransformName::none)
+    throw Error(fmt::format("--transform is for labelled examples; {} stay as they are", stay));
+  if (options.normalize != NormalizeName::none)
+    throw Error(fmt::format("--normalize is for labelled examples; {} stay as they are", stay));
 }
 
-double number(const std::string& source, const std::string& key, const std::string& text) {
-  if (key == "part" && (text == "train" || text == "test")) return text == "test" ? 1 : 0;
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end)
-    throw Error(fmt::format("{}: {}={} is not a number{}", source, key, text, key == "part" ? ", train or test" : ""));
-  return value;
-}
-
-Columns load_synthetic(const std::string& source, Format format) {
-  const Spec spec = parse_spec(source, kSynthetic);
-  std::map<std::string, double> settings;
-  for (const auto& [key, text] : spec.settings) settings[key] = number(source, key, text);
-  for (const Synthetic& set : synthetics())
-    if (set.name == spec.name) refuse_other_format(source, set.format, format);
-  return generate(spec.name, settings);
+LoadedPart read_any(const std::string& source, Format format, Part part) {
+  if (auto made = load_named(source, format)) return {slice(std::move(*made), part), {}};
+  std::error_code unknown;
+  if (part.count > 1 && std::filesystem::exists(source, unknown) && !std::filesystem::is_regular_file(source, unknown) &&
+      !std::filesystem::is_directory(source, unknown))
+    throw Error(fmt::format("{} is not a regular file, and only one rank can read it; save it as a file", source));
+  return read_file_part(source, format, part);
 }
 
 }  // namespace
 
-Columns read_file(const std::string& path, Format format) {
+std::pair<std::size_t, std::size_t> Part::of(std::size_t size) const {
+  const auto at = [&](int k) { return size * static_cast<std::size_t>(k) / static_cast<std::size_t>(count); };
+  return {at(std::min(index, count)), at(std::min(index + 1, count))};
+}
+
+LoadedPart read_file_part(const std::string& path, Format format, Part part) {
   const Text text(path);
   if (is_idx(text.view())) {
     refuse_other_format(path, Format::multiclass, format);
-    return read_idx(text);
+    LoadedPart images{read_idx(text, part), {}};
+    images.facts.bytes = text.view().size();
+    return images;
   }
-  return format == Format::ratings ? read_ratings(text) : read_libsvm(text, format);
+  return format == Format::ratings ? read_ratings_part(text, part) : read_libsvm_part(text, format, part);
 }
 
-Columns load(const std::string& source, const LoadOptions& options) {
-  if (options.format == Format::ratings || options.format == Format::cut) {
-    const char* const stay = options.format == Format::cut ? "the weights of graphs" : "ratings";
-    if (options.transform != TransformName::none)
-      throw Error(fmt::format("--transform is for labelled examples; {} stay as they are", stay));
-    if (options.normalize != NormalizeName::none)
-      throw Error(fmt::format("--normalize is for labelled examples; {} stay as they are", stay));
-  }
-  Columns columns = source.starts_with(kBuiltin)     ? load_builtin(source, options.format)
-                    : source.starts_with(kSynthetic) ? load_synthetic(source, options.format)
-                                                     : read_file(source, options.format);
+Columns read_file(const std::string& path, Format format) { return checked(read_file_part(path, format, {}), path, format); }
+
+LoadedPart load_part(const std::string& source, const LoadOptions& options, Part part) {
+  check_transforms(options);
+  LoadedPart result = read_any(source, options.format, part);
+  auto& [columns, facts] = result;
   columns.name = source;
-  if (options.format == Format::multiclass) number_classes(columns);
+  if (facts.fault_line > 0) return result;
+  facts.examples = columns.examples();
+  facts.nonzeros = columns.nonzeros();
+  if (options.format == Format::multiclass) facts.classes = distinct_labels(columns.labels);
+  if (options.transform == TransformName::log1p) facts.bad_value = first_without_log1p(columns);
+  return result;
+}
+
+Columns settle(LoadedPart mine, std::span<const PartFacts> all, const LoadOptions& options) {
+  Columns columns = std::move(mine.columns);
+  check_facts(all, columns.name, options.format);
+  leave_out_ones(columns, all);
+  if (options.format == Format::multiclass) {
+    std::vector<float> classes;
+    for (const PartFacts& part : all) classes.insert(classes.end(), part.classes.begin(), part.classes.end());
+    number_classes(columns, distinct_labels(classes));
+  }
+  for (const PartFacts& part : all)
+    if (part.bad_value != 0)
+      throw Error(fmt::format("--transform log1p needs values above -1, but {} holds {}; leave the transform out",
+                              columns.name, part.bad_value));
   if (options.transform == TransformName::log1p) log1p_values(columns);
   if (options.normalize == NormalizeName::l2) scale_to_length_one(columns);
   return columns;
+}
+
+Columns load(const std::string& source, const LoadOptions& options) {
+  LoadedPart whole = load_part(source, options, {});
+  const PartFacts facts = whole.facts;
+  return settle(std::move(whole), {&facts, 1}, options);
 }
 
 }  // namespace sounder

@@ -15,35 +15,9 @@ constexpr std::size_t kAlwaysDense = std::size_t{1} << 20;  // ids for which an 
 /// Whether an array with a slot for every id up to `greatest` is in proportion to `count` entries that use it.
 bool dense_pays(std::uint32_t greatest, std::size_t count) { return greatest < std::max(kAlwaysDense, 8 * count); }
 
-/// The distinct ids, ascending, and how often each occurs.
-struct Counts {
-  std::vector<std::uint32_t> ids, counts;
-
-  void add(std::uint32_t id, std::size_t count) {
-    ids.push_back(id);
-    counts.push_back(static_cast<std::uint32_t>(count));
-  }
-};
-
-Counts count(std::span<const std::uint32_t> ids) {
-  Counts result;
-  if (ids.empty()) return result;
-  const std::uint32_t greatest = *std::max_element(ids.begin(), ids.end());
-  if (dense_pays(greatest, ids.size())) {
-    std::vector<std::uint32_t> counts(std::size_t{greatest} + 1);
-    for (const std::uint32_t id : ids) ++counts[id];
-    for (std::size_t id = 0; id < counts.size(); ++id)
-      if (counts[id] > 0) result.add(static_cast<std::uint32_t>(id), counts[id]);
-    return result;
-  }
-  std::vector<std::uint32_t> sorted(ids.begin(), ids.end());
-  parallel_sort(sorted.begin(), sorted.end());
-  for (auto run = sorted.begin(); run != sorted.end();) {
-    const auto next = std::upper_bound(run, sorted.end(), *run);
-    result.add(*run, static_cast<std::size_t>(next - run));
-    run = next;
-  }
-  return result;
+void add(IdCounts& counts, std::uint32_t id, std::size_t count) {
+  counts.ids.push_back(id);
+  counts.counts.push_back(static_cast<std::uint32_t>(count));
 }
 
 /// The indices of `counts` by descending count: a counting sort, stable, so that ties stay ascending.
@@ -60,9 +34,34 @@ std::vector<std::uint32_t> by_descending_count(const std::vector<std::uint32_t>&
 
 }  // namespace
 
+IdCounts count_ids(std::span<const std::uint32_t> ids) {
+  IdCounts result;
+  if (ids.empty()) return result;
+  const std::uint32_t greatest = *std::max_element(ids.begin(), ids.end());
+  if (dense_pays(greatest, ids.size())) {
+    std::vector<std::uint32_t> counts(std::size_t{greatest} + 1);
+    for (const std::uint32_t id : ids) ++counts[id];
+    for (std::size_t id = 0; id < counts.size(); ++id)
+      if (counts[id] > 0) add(result, static_cast<std::uint32_t>(id), counts[id]);
+    return result;
+  }
+  std::vector<std::uint32_t> sorted(ids.begin(), ids.end());
+  parallel_sort(sorted.begin(), sorted.end());
+  for (auto run = sorted.begin(); run != sorted.end();) {
+    const auto next = std::upper_bound(run, sorted.end(), *run);
+    add(result, *run, static_cast<std::size_t>(next - run));
+    run = next;
+  }
+  return result;
+}
+
 Numbering Numbering::by_frequency(std::span<const std::uint32_t> ids, std::span<const std::uint32_t> extra,
                                   std::vector<std::uint32_t>* frequencies) {
-  const Counts counts = count(ids);
+  return by_counts(count_ids(ids), extra, frequencies);
+}
+
+Numbering Numbering::by_counts(const IdCounts& counts, std::span<const std::uint32_t> extra,
+                               std::vector<std::uint32_t>* frequencies) {
   const std::vector<std::uint32_t> order = by_descending_count(counts.counts);
   Numbering result;
   result.originals_.reserve(order.size());

@@ -6,6 +6,7 @@
 
 #include <sounder/error.hpp>
 
+#include "facts.hpp"
 #include "number.hpp"
 #include "parallel.hpp"
 #include "text.hpp"
@@ -146,14 +147,23 @@ class LineParser {
 
 }  // namespace
 
-Columns read_ratings(const Text& text, std::size_t block_bytes) {
+LoadedPart read_ratings_part(const Text& text, Part part, std::size_t block_bytes) {
   const Start start = find_start(text.view());
-  Blocks blocks(start.rest, start.line, block_bytes, '\n');
-  Columns columns;
+  Blocks blocks(lines_of(start.rest, part), block_bytes, '\n');
+  LoadedPart result;
+  Columns& columns = result.columns;
+  PartFacts& facts = result.facts;
   columns.width = columns.spaces = 2;
   parallel_invoke([&] { columns.ids.resize(2 * blocks.lines()); }, [&] { columns.labels.resize(blocks.lines()); });
   blocks.parse([&](Block& block) { LineParser(block, start.separator, columns).run(); });
-  blocks.refuse_faults(text.path());
+  facts.bytes = text.view().size();
+  facts.first_line = start.line;
+  facts.lines = blocks.lines();
+  if (const Fault* fault = blocks.first_fault()) {
+    facts.fault_line = fault->line;
+    facts.fault = fault->what;
+    return result;
+  }
 
   std::size_t examples = 0;  // close the gaps that comments and blank lines left
   for (const Block& block : blocks.all()) {
@@ -163,8 +173,11 @@ Columns read_ratings(const Text& text, std::size_t block_bytes) {
   }
   columns.ids.resize(2 * examples);
   columns.labels.resize(examples);
-  if (examples == 0) throw Error(fmt::format("{}: no ratings, only comments, blank lines or a header", text.path()));
-  return columns;
+  return result;
+}
+
+Columns read_ratings(const Text& text, std::size_t block_bytes) {
+  return checked(read_ratings_part(text, {}, block_bytes), text.path(), Format::ratings);
 }
 
 }  // namespace sounder

@@ -29,7 +29,7 @@ std::size_t occurrences(const char* begin, const char* end, char c) {
 
 }  // namespace
 
-Blocks::Blocks(std::string_view text, std::size_t first_line, std::size_t block_bytes, char mark) {
+Blocks::Blocks(std::string_view text, std::size_t block_bytes, char mark) {
   if (!text.empty() && text.back() != '\n') {
     const std::size_t whole = text.rfind('\n') + 1;  // npos + 1 is 0: the only line
     tail_.assign(text.substr(whole)).push_back('\n');
@@ -51,7 +51,7 @@ Blocks::Blocks(std::string_view text, std::size_t first_line, std::size_t block_
     }
   });
   for (Block& block : blocks_) {
-    block.line = first_line + lines_;
+    block.line = 1 + lines_;
     block.first_example = lines_;
     block.first_entry = marks_;
     lines_ += block.examples;
@@ -66,18 +66,27 @@ void Blocks::parse(const std::function<void(Block&)>& parse) {
       try {
         parse(blocks_[i]);
       } catch (Fault& fault) {
-        blocks_[i].faults.push_back(std::move(fault));
+        blocks_[i].fault = std::move(fault);
       }
     }
   });
 }
 
-void Blocks::refuse_faults(const std::string& path) const {
-  const Fault* first = nullptr;
-  for (const Block& block : blocks_)
-    for (const Fault& fault : block.faults)
-      if (!first || fault.line < first->line) first = &fault;
-  if (first) throw Error(fmt::format("{}:{}: {}", path, first->line, first->what));
+const Fault* Blocks::first_fault() const {
+  for (const Block& block : blocks_)  // in the order of their lines
+    if (block.fault) return &*block.fault;
+  return nullptr;
+}
+
+std::string_view lines_of(std::string_view text, Part part) {
+  const auto next_line = [&](std::size_t at) {  // the first that begins at `at` or behind
+    const std::size_t end = at == 0 ? 0 : text.find('\n', at - 1);
+    return at == 0 ? 0 : std::min(end, text.size() - 1) + 1;  // npos: there is none
+  };
+  const auto [begin, end] = part.of(text.size());
+  if (begin == end) return text.substr(begin, 0);
+  const std::size_t first = next_line(begin);
+  return text.substr(first, next_line(end) - first);
 }
 
 std::string_view token(const char* p) {

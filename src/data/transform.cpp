@@ -5,10 +5,6 @@
 #include <array>
 #include <cmath>
 
-#include <fmt/format.h>
-
-#include <sounder/error.hpp>
-
 #include "parallel.hpp"
 
 namespace sounder {
@@ -24,13 +20,15 @@ void write_out_ones(Columns& columns) {
 
 }  // namespace
 
+float first_without_log1p(const Columns& columns) {
+  const auto& values = columns.values;
+  const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return value <= -1; });
+  return bad == values.end() ? 0 : *bad;
+}
+
 void log1p_values(Columns& columns) {
   write_out_ones(columns);
   auto& values = columns.values;
-  const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return value <= -1; });
-  if (bad != values.end())
-    throw Error(fmt::format("--transform log1p needs values above -1, but {} holds {}; leave the transform out",
-                            columns.name, *bad));
   std::array<float, 256> small;  // most values are counts
   for (std::size_t i = 0; i < small.size(); ++i) small[i] = log1p_of(static_cast<float>(i));
   parallel_ranges(values.size(), kGrain, [&](std::size_t first, std::size_t last) {

@@ -5,7 +5,10 @@
 
 namespace sounder {
 
-/// value -> log(1 + value). Throws Error on a value of -1 or less.
+/// The first value that has no log1p, as it is -1 or less; or 0.
+float first_without_log1p(const Columns& columns);
+
+/// value -> log(1 + value).
 void log1p_values(Columns& columns);
 
 /// Divides every example by its Euclidean length (in double precision); examples of length 0 stay.

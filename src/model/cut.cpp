@@ -12,7 +12,6 @@ namespace sounder::cut {
 
 int labels_of(const Dataset& data) {
   const Examples examples = data.examples();
-  float highest = 1;
   for (std::size_t i = 0; i < examples.count; ++i) {
     const Example x = examples[i];
     if (!x.ids || !x.values || x.size < 1 || x.size > 2)
@@ -20,9 +19,8 @@ int labels_of(const Dataset& data) {
                               data.name(), x.size, x.values ? "ids" : "ids without values"));
     if (!(x.label >= 0 && x.label < kMostLabels && x.label == std::floor(x.label)))
       throw Error(fmt::format("--model cut needs labels 0 to {}, but {} holds label {}", kMostLabels - 1, data.name(), x.label));
-    highest = std::max(highest, x.label);
   }
-  return static_cast<int>(highest) + 1;
+  return static_cast<int>(std::max(1., data.sums().highest_label)) + 1;
 }
 
 void initialize(Parameters& parameters, int labels) {
@@ -34,10 +32,8 @@ void initialize(Parameters& parameters, int labels) {
 }
 
 double default_step(const Dataset& data) {
-  const Examples examples = data.examples();
-  double sum = 0;
-  for (std::size_t i = 0; i < examples.count; ++i) sum += static_cast<double>(examples[i].values[0]);
-  return sum > 0 ? 0.25 * static_cast<double>(examples.count) / sum : 1;
+  const double sum = data.sums().first_values;
+  return sum > 0 ? 0.25 * static_cast<double>(data.all_examples()) / sum : 1;
 }
 
 void project_to_simplex(float* x, int n) {

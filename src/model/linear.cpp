@@ -22,7 +22,7 @@ double default_step(const Dataset& data, double steps, float l2, bool bounded_sl
   const SquaredLengths lengths = squared_lengths(data);
   double step = steps / lengths.mean;
   if (!bounded_slope) step = std::min(step, 1 / lengths.most);
-  return l2 > 0 ? std::min(step, 1 / (static_cast<double>(l2) * static_cast<double>(data.size()))) : step;
+  return l2 > 0 ? std::min(step, 1 / (static_cast<double>(l2) * static_cast<double>(data.all_examples()))) : step;
 }
 
 }  // namespace sounder::linear

@@ -36,15 +36,13 @@ void initialize(Parameters& parameters, const Dataset& data, int factors, std::u
         weights[static_cast<std::size_t>(k)] = static_cast<float>(kSpread * (2 * random.uniform() - 1));
     }
   }
-  double sum = 0;
-  for (const float label : data.labels()) sum += static_cast<double>(label);
-  parameters.row(2, 0)[0] = static_cast<float>(sum / static_cast<double>(std::max<std::size_t>(1, data.size())));
+  parameters.row(2, 0)[0] = static_cast<float>(data.sums().labels / static_cast<double>(data.all_examples()));
 }
 
 double penalty(const Parameters& parameters, const Dataset& data, float l2) {
   if (l2 == 0) return 0;
   const double sum = squares(parameters, 0, data.frequencies(0)) + squares(parameters, 1, data.frequencies(1));
-  return static_cast<double>(l2) / 2 * sum / static_cast<double>(data.size());
+  return static_cast<double>(l2) / 2 * sum / static_cast<double>(data.all_examples());
 }
 
 }  // namespace sounder::mf

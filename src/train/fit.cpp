@@ -152,7 +152,7 @@ class Run {
       return queue_.chunks() * static_cast<std::size_t>(i) / static_cast<std::size_t>(rounds);
     };
     for (int i = 0; i < rounds && !finding_; ++i) {
-      const double seen = static_cast<double>(problem_.train.size()) * (epoch + static_cast<double>(i + 1) / rounds);
+      const double seen = static_cast<double>(problem_.train.all_examples()) * (epoch + static_cast<double>(i + 1) / rounds);
       const Round round{.epoch = epoch,
                         .index = epoch * rounds + i,
                         .rate = static_cast<float>(step_),

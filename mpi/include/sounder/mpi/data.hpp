@@ -26,12 +26,14 @@ struct SharedSet {
 };
 
 /// Loads a training set. Called by all ranks; ranks `workers`, workers + 1, ... get no examples. Example i of the source is in the
-/// virtual shard that `partition` says; the order inside of a shard is drawn from (seed, shard). Every rank parses 1/size of a file
-/// (of text that is not compressed it also reads no more). Throws Error, the same sentence on all ranks, with file:line of the first fault.
+/// virtual shard that `partition` says; the order inside of a shard is drawn from (seed, shard). `extra[s]`: ids of space s that need a
+/// row anyway, those of a loaded model. Every rank parses 1/size of a file; of text and images that are not compressed it also reads no
+/// more, while gzip and xz are decompressed, and generated sets generated, by every rank. Throws Error, the same sentence on all ranks,
+/// with file:line of the first fault.
 SharedSet load_train(World& world, int workers, const std::string& source, const LoadOptions& options, PartitionName partition,
-                     std::uint64_t seed);
+                     std::uint64_t seed, const std::vector<std::vector<std::uint32_t>>& extra = {});
 
-/// Held-out data, a part on each worker; in input order within a part, parts in the order of the ranks.
+/// Held-out data, a part on each worker; in input order within a part, parts in the order of the ranks. It is one shard.
 SharedSet load_test(World& world, int workers, const std::string& source, const LoadOptions& options, const SharedSet& train);
 
 }  // namespace sounder::mpi

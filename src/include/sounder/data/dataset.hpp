@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <sounder/data/census.hpp>
 #include <sounder/data/columns.hpp>
 #include <sounder/data/example.hpp>
 #include <sounder/data/numbering.hpp>
@@ -49,20 +50,31 @@ class Dataset {
   /// their labels in the input; one that `train` does not hold is an Error.
   static Dataset test(Columns columns, const Dataset& train);
 
+  /// Some of the examples of a training set, of which `census` tells: those of one rank. Example i is number `order[i]` of
+  /// `columns`, and stood at `positions[i]` in the input. May hold none. `digest`: of the whole set.
+  static Dataset part(Columns columns, std::span<const std::uint32_t> order, std::vector<std::uint32_t> positions,
+                      std::shared_ptr<const Census> census, std::string digest);
+  /// The same of held-out data: the examples from number `first` of the input on.
+  static Dataset test_part(Columns columns, const Dataset& train, std::size_t first, std::string digest);
+
   const std::string& name() const { return columns_.name; }
   std::size_t size() const { return columns_.examples(); }
   std::size_t nonzeros() const { return columns_.nonzeros(); }
+  /// All examples of the training set. size() may be less, where every rank holds some; for a test set, as in `train`.
+  std::uint64_t all_examples() const { return census_->examples; }
   std::uint32_t spaces() const { return columns_.spaces; }
-  bool dense() const { return columns_.ids.empty() && columns_.width > 0; }
+  bool dense() const { return census_->dense; }
 
   /// Number of distinct ids over all id spaces.
   std::size_t features() const;
-  const Numbering& numbering(std::uint32_t space = 0) const { return (*numberings_)[space]; }
+  const Numbering& numbering(std::uint32_t space = 0) const { return census_->numberings[space]; }
   /// In how many examples the id of each row occurs (descending); for a test set, as in `train`.
-  std::span<const std::uint32_t> frequencies(std::uint32_t space = 0) const { return (*frequencies_)[space]; }
+  std::span<const std::uint32_t> frequencies(std::uint32_t space = 0) const { return census_->frequencies[space]; }
 
-  /// size() / frequency of each row, 0 where the frequency is: how much of L2 one example carries for the row.
-  std::span<const float> rarity(std::uint32_t space = 0) const { return (*rarities_)[space]; }
+  /// all_examples() / frequency of each row, 0 where the frequency is: how much of L2 one example carries for the row.
+  std::span<const float> rarity(std::uint32_t space = 0) const { return census_->rarities[space]; }
+  /// Over all examples of the training set; for a test set, as in `train`.
+  const Sums& sums() const { return census_->sums; }
 
   Examples examples() const;
   std::span<const float> labels() const { return columns_.labels; }
@@ -70,19 +82,19 @@ class Dataset {
   std::span<const float> classes() const { return columns_.classes; }
 
   /// Where example i stood in the input.
-  std::size_t input_position(std::size_t i) const { return positions_.empty() ? i : positions_[i]; }
+  std::size_t input_position(std::size_t i) const { return positions_.empty() ? first_ + i : positions_[i]; }
 
-  /// XXH64 of the examples as they were read: order, ids, values and labels. 16 hexadecimal digits.
+  /// XXH64 of the examples as they were read: order, ids, values and labels. 16 hexadecimal digits. That of a part is what
+  /// it was given.
   const std::string& digest() const { return digest_; }
 
  private:
   Dataset() = default;
 
   Columns columns_;
-  std::shared_ptr<const std::vector<Numbering>> numberings_;
-  std::shared_ptr<const std::vector<std::vector<std::uint32_t>>> frequencies_;
-  std::shared_ptr<const std::vector<std::vector<float>>> rarities_;
-  std::vector<std::uint32_t> positions_;  ///< empty: input order
+  std::shared_ptr<const Census> census_;
+  std::vector<std::uint32_t> positions_;  ///< empty: input order, from first_ on
+  std::size_t first_ = 0;
   std::string digest_;
 };
 

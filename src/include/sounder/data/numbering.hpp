@@ -8,6 +8,13 @@
 
 namespace sounder {
 
+/// Distinct ids, ascending, and how often each occurs.
+struct IdCounts {
+  std::vector<std::uint32_t> ids, counts;
+};
+
+IdCounts count_ids(std::span<const std::uint32_t> ids);
+
 /// A bijection between the ids that occur in the input and 0, 1, ..., size() - 1, hottest first.
 ///
 /// Rows of hot features so form a prefix of their table, which caches, windows and prefetching like;
@@ -23,6 +30,9 @@ class Numbering {
   /// `frequencies`, if given, receives how often the id of each row occurs.
   static Numbering by_frequency(std::span<const std::uint32_t> ids, std::span<const std::uint32_t> extra = {},
                                 std::vector<std::uint32_t>* frequencies = nullptr);
+  /// The same, of ids that were counted before.
+  static Numbering by_counts(const IdCounts& counts, std::span<const std::uint32_t> extra = {},
+                             std::vector<std::uint32_t>* frequencies = nullptr);
 
   /// The ids 0 ... size - 1 as they are (dense data).
   static Numbering identity(std::uint32_t size);
