@@ -37,7 +37,10 @@ void declare_training(CommandLine& line, Settings& s, const FlagHelp& help) {
     }
   });
   line.name("--team", kTeams, o.team, fmt::format("what runs the workers (default {})", name_of(kTeams, o.team)));
-  line.name("--pin", kPins, o.pin, "where workers run");
+  line.text("--pin", help_of("where workers run", kPins), "NAME", [&](const std::string& value) {
+    o.pin = value_of("--pin", kPins, value);
+    s.pin_given = true;
+  });
   line.number<int>("--epochs", o.epochs, fmt::format("visits of every example (default {})", o.epochs));
   line.text("--step", help.step, "X", [&](const std::string& value) {
     s.race = value == "auto";

@@ -22,6 +22,7 @@ struct Settings {
   std::vector<int> threads;  ///< empty: as many as there are cores
   std::string curve, json, predict, save, start;
   bool race = false;         ///< --step auto
+  bool pin_given = false;
   bool quiet = false;
 };
 

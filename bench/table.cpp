@@ -60,6 +60,24 @@ std::vector<Column> columns_of(const std::vector<TableRow>& rows, const DataFact
 
 }  // namespace
 
+std::string aligned(const std::vector<std::vector<std::string>>& columns) {
+  std::string table;
+  for (std::size_t line = 0; line < columns.front().size(); ++line) {
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      std::size_t width = 0;
+      for (const std::string& cell : columns[c]) width = std::max(width, cell.size() - (cell.ends_with('*') ? 1 : 0));
+      std::string cell = columns[c][line];
+      const bool starred = cell.ends_with('*');
+      if (starred) cell.pop_back();
+      table += c == 0 ? fmt::format("{:<{}}", cell, width) : fmt::format("  {:>{}}", cell, width);
+      table += starred ? '*' : ' ';
+    }
+    table.erase(table.find_last_not_of(' ') + 1);
+    table += '\n';
+  }
+  return table;
+}
+
 std::string table_of(const std::vector<TableRow>& rows, const DataFacts& data, Task task) {
   if (rows.empty()) return "";
   std::vector<std::vector<std::string>> cells;  // by column: heading, then a cell a row
@@ -72,21 +90,7 @@ std::string table_of(const std::vector<TableRow>& rows, const DataFacts& data, T
     for (const TableRow& row : rows)
       shown.push_back(column.show(row) + (column.rank && rows.size() > 1 && column.rank(row) == best ? "*" : ""));
   }
-  std::string table;
-  for (std::size_t line = 0; line <= rows.size(); ++line) {
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      std::size_t width = 0;
-      for (const std::string& cell : cells[c]) width = std::max(width, cell.size() - (cell.ends_with('*') ? 1 : 0));
-      std::string cell = cells[c][line];
-      const bool starred = cell.ends_with('*');
-      if (starred) cell.pop_back();
-      table += c == 0 ? fmt::format("{:<{}}", cell, width) : fmt::format("  {:>{}}", cell, width);
-      table += starred ? '*' : ' ';
-    }
-    table.erase(table.find_last_not_of(' ') + 1);
-    table += '\n';
-  }
-  return table;
+  return aligned(cells);
 }
 
 }  // namespace sounder::bench

@@ -27,6 +27,9 @@ struct TableRow {
   std::vector<Cell> more{};  ///< behind the speeds; the same headings in each row
 };
 
+/// Lines of cells under headings; `columns[c][line]`. A * at the end of a cell hangs over.
+std::string aligned(const std::vector<std::vector<std::string>>& columns);
+
 /// Aligned columns, a row a run, best values marked with *. Columns that no run has are left out.
 std::string table_of(const std::vector<TableRow>& rows, const DataFacts& data, Task task);
 

@@ -11,20 +11,6 @@
 
 namespace sounder::mpi {
 
-/// The graphs of --topology; behind `random` stands its argument, and any other word is the name of a file.
-enum class TopologyName { ring, torus, hypercube, exponential, one_peer, star, complete, random, file };
-inline constexpr std::array<Named<TopologyName>, 9> kTopologies{{
-    {TopologyName::ring, "ring", "each rank and its two neighbours"},
-    {TopologyName::torus, "torus", "the most square grid of the ranks, its sides joined; not for a prime number above 3"},
-    {TopologyName::hypercube, "hypercube", "ranks whose numbers differ in one bit; for a power of two"},
-    {TopologyName::exponential, "exponential", "rank i hears from i + 1, i + 2, i + 4, ..."},
-    {TopologyName::one_peer, "one-peer", "in round t rank i hears from i + 2^t alone: the exact mean of a power of two in log2 rounds"},
-    {TopologyName::star, "star", "rank 0 and everyone: the slowest to agree"},
-    {TopologyName::complete, "complete", "everyone and everyone: the exact mean in every round"},
-    {TopologyName::random, "random", ":D, each rank has D neighbours drawn from --seed; ranks times D must be even"},
-    {TopologyName::file, "FILE", "lines of two ranks \"u v\" that hear from each other; from # on: a comment"},
-}};
-
 /// Ranks 0 ... ranks - 1 and, for each round, from whom each hears and whom it tells. No rank hears from itself, and none twice
 /// from another. Every graph but `exponential` and `one-peer` is undirected: ranks hear from those whom they tell.
 class Topology {

@@ -1,0 +1,140 @@
+#include <algorithm>
+
+#if SOUNDER_HAS_MPI
+#include <mpi.h>
+#endif
+
+#include "outputs.hpp"
+#include "settings_mpi.hpp"
+#include "version.hpp"
+
+namespace sounder::bench {
+namespace {
+
+/// For --version: the library, and what it is for.
+std::string mpi_text() {
+#if SOUNDER_HAS_MPI
+  char text[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(text, &length);  // may be called before MPI is initialized
+  std::string library(text, static_cast<std::size_t>(length));
+  library = library.substr(0, library.find_first_of(",\n"));
+#else
+  const std::string library = "not compiled in: --transport inproc";
+#endif
+  return fmt::format("{}\nranks     {}", library, names_of(kRankModes));
+}
+
+std::string topology_help() {
+  std::string help = "mode gossip: who averages with whom (default ring):";
+  for (const auto& topology : kTopologies) help += fmt::format("\n  {:<12} {}", topology.name, topology.help);
+  return help;
+}
+
+int servers_of(const std::string& text) {
+  constexpr std::string_view kDedicated = "dedicated:";
+  if (text == "colocated") return 0;
+  if (!text.starts_with(kDedicated)) throw Error(fmt::format("--servers \"{}\" is unknown: give colocated or dedicated:K", text));
+  const int servers = number_of<int>("--servers dedicated:", text.substr(kDedicated.size()));
+  if (servers < 1) throw Error(fmt::format("--servers dedicated:{} cannot be used: give one server or more", servers));
+  return servers;
+}
+
+bool by_samples(const std::string& text) {
+  if (text != "samples" && text != "ranks") throw Error(fmt::format("--weight \"{}\" is unknown: give one of samples, ranks", text));
+  return text == "samples";
+}
+
+void declare_modes(CommandLine& line, MpiSettings& s) {
+  line.text("--mode", help_of("when ranks agree: a comma-separated list, or all that the other flags allow (default bsp)", kRankModes),
+            "NAME[,NAME]", [&](const std::string& value) {
+              s.modes = listed("--mode", kRankModes, value);
+              s.all_modes = value == "all";
+            });
+  line.text("--node-mode",
+            help_of("discipline inside each rank: a comma-separated list, each with every --mode, or all that the other flags allow (default hogwild)", kModes),
+            "NAME[,NAME]", [&](const std::string& value) {
+              s.node_modes = listed("--node-mode", kModes, value);
+              s.all_node_modes = value == "all";
+            });
+}
+
+void declare_exchange(CommandLine& line, MpiSettings& s) {
+  mpi::Options& o = s.between;
+  line.name("--architecture", kArchitectures, o.architecture, "mode bsp: who adds up (default allreduce)");
+  line.name("--reducer", kReducers, o.reducer, "mode bsp: how ranks add up (default ring)");
+  line.on("--deterministic", o.deterministic, "mode bsp: the same bits for any number of ranks and threads");
+  line.number<std::uint64_t>("--staleness", o.staleness, fmt::format("mode ssp: clocks that a rank may be ahead of what it reads (default {})", o.staleness));
+  line.name("--visibility", kVisibilities, o.visibility, "mode ssp: what a read may hold (default at-least)");
+  line.name("--compensate", kCompensates, o.compensate, "mode async: what servers do to late updates (default none)");
+  line.number<double>("--dc-lambda", o.dc_lambda, fmt::format("of --compensate dc (default {})", o.dc_lambda));
+  line.text("--servers", "modes ssp and async, and bsp by server: every rank serves and trains (colocated), or the last K only serve", "colocated|dedicated:K",
+            [&](const std::string& value) { o.dedicated_servers = servers_of(value); });
+  line.number<int>("--local-rounds", o.local_rounds, fmt::format("mode local: rounds between averages (default {})", o.local_rounds));
+  line.text("--weight", "mode local: each rank's weight in the average: its examples, or the same for all (default ranks)", "samples|ranks",
+            [&](const std::string& value) { o.weight_samples = by_samples(value); });
+  line.number<double>("--participation", o.participation, "mode local: share of the ranks that train between two averages (default 1)");
+  line.number<double>("--outer-momentum", o.outer_momentum, "mode local: momentum of the averaged movement (default 0)");
+  line.path("--topology", o.topology, topology_help(), "NAME");
+  line.on("--allow-disconnected", o.allow_disconnected, "mode gossip: a topology of several parts is no mistake");
+  line.name("--partition", kPartitions, o.partition, "which examples a rank trains on (default hash)");
+  line.name("--balance", kBalances, o.balance, "what an epoch is in modes ssp, async and gossip (default processed)");
+  line.text("--pad", "every round lasts at least MS milliseconds, asleep (default 0)", "MS",
+            [&](const std::string& value) { o.pad_seconds = number_of<double>("--pad", value) / 1000; });
+  line.path("--straggler", o.straggler, "slow ranks, in multiples of --pad: rank:1=4x, random:p=0.1,10x, or pareto:1.5", "SPEC");
+  line.on("--audit", o.audit, "check that every read is as fresh as the mode promises");
+  line.number<double>("--deadline", o.deadline_seconds, fmt::format("seconds that a rank is waited for before it counts as lost (default {})", o.deadline_seconds));
+}
+
+void declare_ranks(CommandLine& line, MpiSettings& s) {
+  line.name("--transport", kTransports, s.transport, fmt::format("what a rank is (default {})", name_of(kTransports, s.transport)));
+  line.number<int>("--ranks", s.ranks, "with --transport inproc: how many (default 1)");
+  line.on("--verbose", s.verbose, "each rank says who and where it is");
+}
+
+void check(const MpiSettings& s) {
+  s.options.validate();
+  if (s.race) throw Error("--step auto is a race in one process: find a step by bench_shm --step auto, and give it here");
+  if (s.ranks < 1 || s.ranks > 256) throw Error(fmt::format("--ranks {} cannot be used: give 1 to 256", s.ranks));
+  if (s.transport == TransportName::mpi && s.ranks != 1)
+    throw Error(fmt::format("--ranks {} goes with --transport inproc: the number of MPI ranks is said to mpirun, as in mpirun -n {}", s.ranks, s.ranks));
+  if (s.transport == TransportName::inproc && s.launch.started && s.launch.size != 1)
+    throw Error("--transport inproc has its ranks in one process: leave mpirun out, and give --ranks");
+  check_problem(s);
+  check_options(s.model);
+  if (s.launch.rank == 0) check_files(inputs_of(s), outputs_of(s));  // other ranks write nothing
+  if (s.size() > 0) plan_of(s, s.size());
+}
+
+}  // namespace
+
+std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const Launch& launch) {
+  MpiSettings settings;
+  settings.program = "bench_mpi";
+  settings.launch = launch;
+#if !SOUNDER_HAS_MPI
+  settings.transport = TransportName::inproc;
+#endif
+  CommandLine line("Trains a model by stochastic gradient descent on many ranks, under any model of consistency between them.",
+                   settings.program, version_text(mpi_text()));
+  declare_modes(line, settings);
+  declare_problem(line, settings);
+  declare_training(line, settings,
+                   {.threads = "workers of each rank, a comma-separated list (default: the cores of a machine over the ranks on it)",
+                    .step = "step size of the first epoch (default: from the model and the data)",
+                    .batch = "examples a round, over all ranks, or all (default: by the mode)",
+                    .target_loss = "tell when the training loss came to this; no run ends there"});
+  declare_exchange(line, settings);
+  declare_ranks(line, settings);
+  declare_files(line, settings);
+  line.on("--quiet", settings.quiet, "no live line and no table");
+  if (const std::string answer = line.parse(argc, argv); !answer.empty()) {
+    if (launch.rank == 0) fmt::print("{}", answer);
+    return std::nullopt;
+  }
+  settings.load.format = format_of(settings.model.model);
+  check(settings);
+  return settings;
+}
+
+}  // namespace sounder::bench

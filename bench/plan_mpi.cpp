@@ -1,0 +1,57 @@
+#include <algorithm>
+#include <thread>
+
+#include <sounder/shm/backend.hpp>
+#include <sounder/shm/topology.hpp>
+
+#include "settings_mpi.hpp"
+
+namespace sounder::bench {
+namespace {
+
+/// Why one pair of modes cannot run with the other flags; "": it can.
+std::string refusal(const MpiSettings& settings, RankMode mode, Mode node_mode, int ranks) {
+  Options options = settings.options;
+  options.mode = node_mode;
+  if (std::string reason = shm::refusal(options); !reason.empty()) return reason;
+  mpi::Options between = settings.between;
+  between.mode = mode;
+  try {
+    between.validate(ranks);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+int ranks_on_cores(const MpiSettings& settings, int ranks) {
+  if (settings.transport == TransportName::inproc) return ranks;
+  if (shm::usable_cpus().size() < std::thread::hardware_concurrency()) return 1;  // the launcher has dealt them out
+  return settings.launch.local_size > 0 ? settings.launch.local_size : ranks;
+}
+
+std::vector<PlannedRanks> plan_of(const MpiSettings& settings, int ranks) {
+  const std::vector<int> counts = settings.threads.empty() ? std::vector<int>{std::max(1, static_cast<int>(shm::usable_cpus().size()) / ranks_on_cores(settings, ranks))} : settings.threads;
+  std::vector<PlannedRanks> plan;
+  for (const RankMode mode : settings.modes)
+    for (const Mode node_mode : settings.node_modes) {
+      if (const std::string reason = refusal(settings, mode, node_mode, ranks); !reason.empty()) {
+        if (settings.all_modes || settings.all_node_modes) continue;
+        throw Error(reason);
+      }
+      if (node_mode == Mode::serial)
+        plan.push_back({mode, node_mode, 1});
+      else
+        for (const int threads : counts) plan.push_back({mode, node_mode, threads});
+    }
+  if (plan.empty()) throw Error(refusal(settings, settings.modes.front(), settings.node_modes.front(), ranks));
+  const char* const single = !settings.save.empty() ? "--save" : !settings.predict.empty() ? "--predict" : nullptr;
+  if (plan.size() > 1 && single)
+    throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode, one --node-mode and one --threads", single,
+                            plan.size()));
+  return plan;
+}
+
+}  // namespace sounder::bench

@@ -1,0 +1,232 @@
+#include "session_mpi.hpp"
+
+#include <algorithm>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+#include <sounder/mpi/fit.hpp>
+#include <sounder/shm/backend.hpp>
+#include <sounder/shm/topology.hpp>
+#include <sounder/train/evaluate.hpp>
+
+#include "predictions.hpp"
+#include "preparation.hpp"
+#include "records_mpi.hpp"
+#include "reporter_mpi.hpp"
+
+namespace sounder::bench {
+namespace {
+
+/// What one rank does. Rank 0 alone writes and prints.
+class Session {
+ public:
+  Session(mpi::World& world, const MpiSettings& settings)
+      : settings_(settings),
+        world_(world),
+        first_(world.rank() == 0),
+        out_(settings.json == "-" ? stderr : stdout),
+        plan_(plan_of(settings, world.size())),
+        workers_(world.size() - settings.between.dedicated_servers) {
+    if (settings_.verbose) introduce_rank();
+    load_all();
+    kernel_.emplace(builtin_kernel(settings_.model, train_->data, settings_.options.rule));
+    if (start_) check_saved(*start_, *kernel_);  // before any file is opened
+    if (first_ && !settings_.json.empty()) files_.emplace_back(settings_.json, own_columns());
+    if (first_ && !settings_.curve.empty()) files_.emplace_back(settings_.curve, own_columns());
+  }
+
+  int run() {
+    introduce();
+    std::deque<mpi::Result> results;
+    std::vector<TableRow> rows;
+    std::string remarks, ranks;
+    for (const PlannedRanks& planned : plan_) {
+      RunFacts facts = facts_of(planned, static_cast<int>(results.size()));
+      results.push_back(run_one(planned, facts));
+      const mpi::Result& result = results.back();
+      if (first_) {
+        rows.push_back({.name = facts.name, .result = &result.run, .auc = {}, .more = own_cells(result)});
+        if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", facts.name.label(), facts.remark);
+        ranks += ranks_text(facts.name.label(), result);
+      }
+      if (result.run.stopped == Stopped::interrupted) break;  // all ranks agree on it
+    }
+    if (first_) conclude(rows, remarks + ranks);
+    const auto any = [&](Stopped why) {
+      return std::any_of(results.begin(), results.end(), [&](const mpi::Result& r) { return r.run.stopped == why; });
+    };
+    return any(Stopped::interrupted) ? kInterrupted : any(Stopped::diverged) ? kDiverged : kAllRan;
+  }
+
+ private:
+  /// In the words of torchrun too.
+  void introduce_rank() const {
+    fmt::print(out_, "rank {} of {}, local rank {} on {} (RANK={} LOCAL_RANK={} WORLD_SIZE={})\n", world_.rank(), world_.size(),
+               world_.local_rank(), world_.host(), world_.rank(), world_.local_rank(), world_.size());
+    std::fflush(out_);
+  }
+
+  void load_all() {
+    const double begin = now();
+    std::vector<std::vector<std::uint32_t>> extra;
+    if (!settings_.start.empty()) {
+      start_ = load_model(settings_.start);
+      check_prepared(*start_, settings_);
+      extra = start_->ids_by_space(settings_.load.format == Format::ratings ? 2 : 1);
+    }
+    train_ = mpi::load_train(world_, workers_, settings_.data, settings_.load, settings_.between.partition, settings_.options.seed, extra);
+    if (start_) check_classes(*start_, settings_, train_->data);
+    if (!settings_.test.empty()) test_ = mpi::load_test(world_, workers_, settings_.test, settings_.load, *train_);
+    load_seconds_ = now() - begin;
+    if (first_) core_to_core_ns_ = shm::core_to_core_ns();
+  }
+
+  DataFacts data_facts() const {
+    DataFacts facts = DataFacts::of(train_->data);
+    facts.examples = train_->all_examples;
+    facts.nonzeros = train_->all_nonzeros;
+    facts.digest = train_->digest;
+    return facts;
+  }
+
+  void introduce() const {
+    if (!first_ || settings_.quiet) return;
+    const DataFacts data = data_facts();
+    fmt::print(out_, "train {}: {} examples, {} features, {} nonzeros\n", data.name, data.examples, data.features, data.nonzeros);
+    if (test_) fmt::print(out_, "test  {}: {} examples, {} nonzeros\n", test_->data.name(), test_->all_examples, test_->all_nonzeros);
+    fmt::print(out_, "model {}, step {:.4g}, {} rank{} ({}), loaded in {:.2f} s\n\n", kernel_->name,
+               settings_.options.step_at(0, kernel_->default_step), world_.size(), world_.size() == 1 ? "" : "s", world_.transport(),
+               load_seconds_);
+    std::fflush(out_);
+  }
+
+  RunFacts facts_of(const PlannedRanks& planned, int run) const {
+    return {.name = {.run = run,
+                     .mode = std::string(name_of(kRankModes, planned.mode)),
+                     .node_mode = std::string(name_of(kModes, planned.node_mode)),
+                     .threads = planned.threads,
+                     .ranks = world_.size()},
+            .task = kernel_->task,
+            .data = data_facts(),
+            .load_seconds = load_seconds_,
+            .core_to_core_ns = core_to_core_ns_,
+            .transport = world_.transport(),
+            .auc = {},
+            .efficiency = {},
+            .reference = {},
+            .remark = {}};
+  }
+
+  mpi::Result run_one(const PlannedRanks& planned, RunFacts& facts) {
+    Options options = settings_.options;
+    options.mode = planned.node_mode;
+    options.threads = planned.threads;
+    options.stop = &interrupted();
+    mpi::Options between = settings_.between;
+    between.mode = planned.mode;
+    const shm::Pinned placed(place(options));
+    for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options(settings_)));
+
+    const auto backend = shm::make_backend(options);
+    mpi::Result result = [&] {
+      RankReporter reporter(settings_.program, facts.name.label(), options.epochs, settings_.quiet || !first_);
+      return mpi::fit(world_,
+                      {.kernel = *kernel_, .train = *train_, .test = test_ ? &*test_ : nullptr, .start = start_ ? &*start_ : nullptr},
+                      options, between, *backend, reporter);
+    }();
+    facts.remark = result.remark;
+    if (first_) {
+      for (RecordFile& file : files_) {
+        for (const Point& point : result.run.curve) file.write(point_record(facts, point));
+        file.write(summary_record(facts, result));
+      }
+      write_outputs(result.run, backend->team());
+    }
+    result.run.parameters = {};  // the table needs the curve only
+    return result;
+  }
+
+  /// Ranks of one machine that may all use the same cores each get some of them; where these are too few, no worker is pinned.
+  std::vector<int> place(Options& options) {
+    const std::vector<int> cpus = shm::usable_cpus();
+    const auto ranks = static_cast<std::size_t>(ranks_on_cores(settings_, world_.size())), threads = static_cast<std::size_t>(options.threads);
+    const bool enough = ranks * threads <= cpus.size();
+    if (!enough && first_ && std::exchange(warned_, options.threads) != options.threads)
+      fmt::print(stderr, "bench_mpi: {} ranks x {} threads share {} core{}: speeds will mislead\n", ranks, threads, cpus.size(),
+                 cpus.size() == 1 ? "" : "s");
+    if (settings_.pin_given) return {};
+    if (!enough) options.pin = PinName::none;
+    if (!enough || ranks == 1) return {};
+    const auto begin = cpus.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(world_.local_rank()) * threads);
+    return {begin, begin + static_cast<std::ptrdiff_t>(threads)};
+  }
+
+  void write_outputs(const Result& result, Team& team) {
+    if (!settings_.save.empty() && result.stopped == Stopped::diverged)
+      fmt::print(stderr, "bench_mpi: --save {} was not written: the run diverged\n", settings_.save);
+    else if (!settings_.save.empty())
+      save(saved_of(*kernel_, result.parameters, train_->data, settings_), settings_.save);
+    if (settings_.predict.empty()) return;
+    // Every rank has a part of the set, in an order of its own; this one reads all of it once more.
+    const Dataset set = Dataset::test(load(settings_.test.empty() ? settings_.data : settings_.test, settings_.load), train_->data);
+    write_predictions(settings_.predict, *kernel_, predict(*kernel_, result.parameters, set, team), set);
+  }
+
+  void conclude(const std::vector<TableRow>& rows, const std::string& more) const {
+    if (!settings_.quiet)
+      fmt::print(out_, "{}{}{}", table_of(rows, data_facts(), kernel_->task), more,
+                 findings_of(rows, settings_.options.telemetry == TelemetryName::full));
+    for (const TableRow& row : rows)
+      if (!row.result->advice.empty()) fmt::print(stderr, "bench_mpi: {}\n", row.result->advice);
+    flush(out_);
+  }
+
+  const MpiSettings& settings_;
+  mpi::World& world_;
+  const bool first_;
+  std::FILE* out_;
+  const std::vector<PlannedRanks> plan_;
+  const int workers_;  ///< ranks that train
+  std::optional<SavedModel> start_;
+  std::optional<mpi::SharedSet> train_, test_;
+  double load_seconds_ = 0;
+  std::optional<double> core_to_core_ns_;
+  std::optional<Kernel> kernel_;
+  std::deque<RecordFile> files_;  ///< none on other ranks
+  int warned_ = 0;                ///< of so many threads
+};
+
+int run_rank(mpi::World& world, const MpiSettings& settings) {
+  Session session(world, settings);  // while it loads, a signal ends the process: there is nothing to report yet
+  if (settings.transport == TransportName::mpi || world.rank() == 0) catch_signals();
+  return session.run();
+}
+
+}  // namespace
+
+int run_session(const MpiSettings& settings) {
+  const double deadline = settings.between.deadline_seconds;
+  if (settings.transport == TransportName::inproc) {
+    int status = kAllRan;  // written by: rank 0. Read by: the caller, when the ranks have ended
+    mpi::World::run_inproc(
+        settings.ranks,
+        [&](mpi::World& world) {
+          const int own = run_rank(world, settings);
+          if (world.rank() == 0) status = own;
+        },
+        deadline);
+    return status;
+  }
+  mpi::World world = mpi::World::of_mpi(deadline);
+  // A World that is left by an exception would wait for the other ranks: they may wait for this one.
+  return guarded([&] { return run_rank(world, settings); },
+                 [&](const std::string& sentence) {
+                   Launch launch = settings.launch;
+                   launch.rank = world.rank();
+                   give_up(launch, sentence);
+                 });
+}
+
+}  // namespace sounder::bench
