@@ -53,6 +53,15 @@ void Served::leave() {
   if (store_.works()) store_.leave();
 }
 
+void Served::finish() {
+  constexpr int kFinal = -1;  // no point has this number
+  store_.quiesce();
+  setting_.endpoint.run([this] { mark_point(kFinal); });
+  std::vector<float> packed(store_.packed_floats());
+  pull_point(kFinal, packed);
+  unpack(packed, setting_.parameters);
+}
+
 ModeTelemetry Served::telemetry() const {
   const KvTelemetry store = store_.telemetry();
   return {.staleness_clocks = store.staleness_clocks,

@@ -21,7 +21,7 @@ class Served : public RankDiscipline {
   void mark_point(int point) override { store_.snapshot(static_cast<std::uint64_t>(point)); }
   void pull_point(int point, std::span<float> out) override;
   void leave() override;
-  void finish() override { store_.quiesce(); }
+  void finish() override;
   ModeTelemetry telemetry() const override;
 
  private:
