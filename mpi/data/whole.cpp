@@ -63,6 +63,7 @@ std::uint64_t hash_of(const Columns& part, std::size_t i, std::uint64_t number) 
   const std::uint64_t begin = part.offsets.empty() ? std::uint64_t{i} * part.width : part.offsets[i];
   const std::uint64_t size = part.offsets.empty() ? part.width : part.offsets[i + 1] - begin;
   std::uint64_t hash = XXH64(&part.labels[i], sizeof part.labels[i], number);
+  if (size == 0) return hash;  // a part of such examples alone does not know whether the set has ids and values
   if (!part.ids.empty()) hash = XXH64(part.ids.data() + begin, size * sizeof part.ids[0], hash);
   if (!part.values.empty()) hash = XXH64(part.values.data() + begin, size * sizeof part.values[0], hash);
   return hash;
