@@ -84,7 +84,7 @@ TEST_SUITE("mpi") {
     const Layout layout = small_layout(400);
     const auto base = start_weights(layout);
     for (const int ranks : {2, 3, 4}) {
-      for (const std::size_t every : {1, 2, 3, 50}) {
+      for (const std::size_t every : {1u, 2u, 3u, 50u}) {
         const auto values = [&](int rank) { return moved(layout, rank, every); };
         const auto weight = [](int rank) { return 1. + rank; };
         const Means sparse = means_of(ranks, layout, base, values, weight), dense = means_of(ranks, layout, {}, values, weight);

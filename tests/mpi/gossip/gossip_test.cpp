@@ -87,7 +87,7 @@ TEST_SUITE("mpi") {
              {"ring", 1}, {"ring", 2}, {"ring", 5}, {"star", 4}, {"complete", 3}, {"one-peer", 4}, {"one-peer", 5}, {"exponential", 5}}) {
       const Herd herd = herd_of(topology, std::vector(static_cast<std::size_t>(ranks), 12));
       const auto outcomes = run(herd);
-      CHECK_MESSAGE(error_of(herd, outcomes) < 1e-5, topology << " of " << ranks);
+      CHECK_MESSAGE(error_of(herd, outcomes) < 1e-5, herd.mpi.topology << " of " << herd.ranks);
       for (const Outcome& out : outcomes) {
         CHECK(out.pads == 12);
         CHECK(out.telemetry.violations == 0);
@@ -122,7 +122,7 @@ TEST_SUITE("mpi") {
              {"ring", {3, 9, 6, 5}}, {"ring", {0, 7, 7}}, {"star", {2, 8, 5, 8}}, {"complete", {1, 2, 3, 4, 5}}, {"ring", {4, 9}},
              {"one-peer", {3, 9, 6, 5}}, {"one-peer", {12, 1, 1, 1, 1}}, {"exponential", {4, 11, 3, 7, 7, 0}}, {"exponential", {2, 9, 9, 9, 9}}}) {
       const Herd herd = herd_of(topology, rounds);
-      CHECK_MESSAGE(error_of(herd, run(herd)) < 1e-5, topology);
+      CHECK_MESSAGE(error_of(herd, run(herd)) < 1e-5, herd.mpi.topology);
     }
   }
 
