@@ -26,6 +26,7 @@
 #include <sounder/params/touches.hpp>
 
 #include "batch.hpp"
+#include "gradients/collector.hpp"
 #include "gradients/gradient_rows.hpp"
 #include "gradients/shard_order.hpp"
 #include "reduce/row_reducer.hpp"
@@ -33,7 +34,7 @@
 namespace sounder::mpi {
 namespace {
 
-/// What both ways share: workers that gather, and the step on what was added up.
+/// What both ways share: the step on what was added up.
 class Bulk : public RankDiscipline {
  public:
   explicit Bulk(const Setting& setting)
@@ -46,35 +47,27 @@ class Bulk : public RankDiscipline {
     if (setting.workers != setting.endpoint.size())
       throw Error(fmt::format("--mode bsp adds up over all {} ranks, and {} of them train: leave out --servers, or give --architecture server",
                               setting.endpoint.size(), setting.workers));
-    for (int i = 0; i < setting.backend.team().size(); ++i) gradients_.emplace_back(setting.kernel);
   }
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
-    gather(round);
-    pad();
-    const RowSums sums = reduce();
-    step_on(sums.view(), numbers_, setting_.kernel, context_of(round.round), scales_, setting_.backend.team());
+    const RowSums sums = sum(round, pad);
+    step_on(sums.view(), numbers_, setting_.kernel, context_of(setting_, round.round), scales_, setting_.backend.team());
     telemetry_.staleness_clocks.add(0);
   }
   void finish() override {}
   ModeTelemetry telemetry() const override { return telemetry_; }
 
  protected:
-  virtual void gather(const RankRound& round) = 0;
-  /// The sum over all ranks of what was gathered.
-  virtual RowSums reduce() = 0;
+  /// The gradient of the round, of all ranks; pads between the own one and what comes of the others.
+  virtual RowSums sum(const RankRound& round, const std::function<void()>& pad) = 0;
 
   double examples_of_round() const { return static_cast<double>(setting_.all_examples) / static_cast<double>(rounds_); }
-  StepContext context_of(const Round& round) const {
-    return {.cells = setting_.parameters.cells(), .rate = round.rate, .l1 = round.l1};
-  }
 
   const Setting setting_;
   const RowNumbers numbers_;
   const std::size_t rounds_;  ///< of an epoch
   const std::vector<std::vector<double>> shares_;
   const std::vector<std::vector<float>> scales_;
-  std::vector<Gradient> gradients_;  ///< of each worker
   ModeTelemetry telemetry_;
 };
 
@@ -82,29 +75,18 @@ class AllReduce final : public Bulk {
  public:
   AllReduce(const Setting& setting, const BspParts& parts)
       : Bulk(setting),
-        sums_(gradients_.size()),
+        collector_(setting_, numbers_),
         reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, parts.chunk_bytes), numbers_) {}
 
  protected:
-  void gather(const RankRound& round) override {
-    const StepContext context = context_of(round.round);
-    setting_.backend.team().run([&](int worker) {
-      Gradient& gradient = gradients_[static_cast<std::size_t>(worker)];
-      ChunkQueue::Cursor cursor(round.queue);
-      for (Range range; cursor.next(range);) gradient.collect(context, setting_.data.examples(), range.begin, range.end);
-      gradient.close_intercept();
-      sums_[static_cast<std::size_t>(worker)] = take_rows(gradient, numbers_);
-    });
-  }
-  RowSums reduce() override {
-    RowSums own = std::move(sums_[0]);
-    for (std::size_t worker = 1; worker < sums_.size(); ++worker)
-      if (sums_[worker].count > 0) own = add(own.view(), sums_[worker].view(), numbers_);
+  RowSums sum(const RankRound& round, const std::function<void()>& pad) override {
+    RowSums own = collector_(round);
+    pad();
     return reducer_.sum(std::move(own));
   }
 
  private:
-  std::vector<RowSums> sums_;  ///< of each worker
+  Collector collector_;
   RowReducer reducer_;
 };
 
@@ -112,11 +94,13 @@ class AllReduce final : public Bulk {
 class Deterministic final : public Bulk {
  public:
   Deterministic(const Setting& setting, const BspParts& parts)
-      : Bulk(setting), tree_(parts.tree(setting.endpoint, numbers_, {.chunk_bytes = parts.chunk_bytes, .load = loads()})) {}
+      : Bulk(setting), tree_(parts.tree(setting.endpoint, numbers_, {.chunk_bytes = parts.chunk_bytes, .load = loads()})) {
+    for (int i = 0; i < setting.backend.team().size(); ++i) gradients_.emplace_back(setting.kernel);
+  }
 
  protected:
-  void gather(const RankRound& round) override {
-    const StepContext context = context_of(round.round);
+  RowSums sum(const RankRound& round, const std::function<void()>& pad) override {
+    const StepContext context = context_of(setting_, round.round);
     // The queue counts the examples of an epoch; which ones a round takes is not its to say.
     round.queue.take_all();
     const auto epoch = static_cast<std::uint64_t>(round.round.epoch);
@@ -134,8 +118,9 @@ class Deterministic final : public Bulk {
         shards_.add({0, shard}, take_rows(gradient, numbers_));
       }
     });
+    pad();
+    return tree_->sum(shards_);
   }
-  RowSums reduce() override { return tree_->sum(shards_); }
 
  private:
   /// Floats of each row that a round is expected to send.
@@ -147,6 +132,7 @@ class Deterministic final : public Bulk {
     return loads;
   }
 
+  std::vector<Gradient> gradients_;  ///< of each worker
   ShardTree shards_{numbers_};
   std::unique_ptr<TreeReducer> tree_;
 };
@@ -154,8 +140,12 @@ class Deterministic final : public Bulk {
 }  // namespace
 
 std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts& parts) {
-  if (setting.mpi.deterministic || setting.mpi.reducer == ReducerName::deterministic)
-    return std::make_unique<Deterministic>(setting, parts);
+  const bool deterministic = setting.mpi.deterministic || setting.mpi.reducer == ReducerName::deterministic;
+  if (setting.mpi.architecture == Architecture::server) {
+    if (deterministic) throw Error("--deterministic adds up over a tree of shards, which servers do not: leave out --architecture server");
+    return make_bsp_by_servers(setting);
+  }
+  if (deterministic) return std::make_unique<Deterministic>(setting, parts);
   return std::make_unique<AllReduce>(setting, parts);
 }
 

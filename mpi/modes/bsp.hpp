@@ -19,5 +19,7 @@ struct BspParts {
 };
 
 std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts& parts = {});
+/// --architecture server: parameters and rule state lie with servers.
+std::unique_ptr<RankDiscipline> make_bsp_by_servers(const Setting& setting);
 
 }  // namespace sounder::mpi

@@ -28,6 +28,8 @@ struct BspCase {
   std::size_t chunk_bytes = mpi::kChunkBytes;
   std::function<std::unique_ptr<mpi::TreeReducer>(mpi::Endpoint&, const mpi::RowNumbers&, const mpi::TreeOptions&)> tree{};
   float l1 = 0;
+  int dedicated_servers = 0;
+  mutable std::uint64_t most_stale = 0;  ///< clocks, in the last run; of rank 0
 
   Kernel kernel(const Dataset& data) const {
     return builtin_kernel({.model = model, .l2 = model == ModelName::cut ? 0 : 1e-3, .factors = 14, .hidden = 16}, data, rule);
@@ -49,6 +51,7 @@ struct BspCase {
 
   /// The weights of each rank at the end.
   std::vector<std::vector<float>> run(int ranks, int threads) const {
+    const int workers = ranks - dedicated_servers;
     const Dataset data = Dataset::train(small_columns(model, examples), 1);
     const std::vector<std::size_t> begins = shards(data);
     const std::size_t rounds = mpi::rounds_of_epoch(data.size(), std::min(batch, data.size()));
@@ -65,12 +68,15 @@ struct BspCase {
       mpi::Options between;
       between.architecture = architecture;
       between.deterministic = deterministic;
+      between.dedicated_servers = dedicated_servers;
       const auto backend = shm::make_backend(options);
       backend->prepare(own, data, parameters);
-      const int first = mpi::first_shard_of(world.rank(), ranks), last = mpi::first_shard_of(world.rank() + 1, ranks);
+      const bool works = world.rank() < workers;
+      const int first = works ? mpi::first_shard_of(world.rank(), workers) : mpi::kVirtualShards;
+      const int last = works ? mpi::first_shard_of(world.rank() + 1, workers) : first;
       const mpi::Setting setting{.world = world,
                                  .endpoint = world.endpoint(),
-                                 .workers = ranks,
+                                 .workers = workers,
                                  .kernel = own,
                                  .data = data,
                                  .shard_begins = std::span(begins).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)),
@@ -83,9 +89,9 @@ struct BspCase {
       mpi::BspParts parts{.chunk_bytes = chunk_bytes};
       if (tree) parts.tree = tree;
       const auto mode = mpi::make_bsp(setting, parts);
-      for (int epoch = 0; epoch < epochs; ++epoch)
+      for (int epoch = 0; works && epoch < epochs; ++epoch)
         for (std::size_t round = 0; round < std::min(rounds, most_rounds); ++round) {
-          Range range = range_of_round(data, world.rank(), ranks, round, rounds);
+          Range range = range_of_round(data, world.rank(), workers, round, rounds);
           if (world.rank() == silent_rank) range.end = range.begin;
           ChunkQueue queue(data.size(), 1);
           queue.open(range.begin, range.end, threads);
@@ -99,8 +105,16 @@ struct BspCase {
           mode->run(work, [&] { ++pads; });
           CHECK(pads == 1);
         }
-      mode->leave();
-      mode->finish();
+      if (works) {
+        mode->refresh();
+        const std::vector<float> seen = weights_of(parameters);
+        mode->leave();
+        mode->finish();
+        CHECK(seen == weights_of(parameters));
+      } else {
+        mode->finish();
+      }
+      if (world.rank() == 0) most_stale = mode->telemetry().staleness_clocks.max();
       weights[me] = weights_of(parameters);
     });
     return weights;

@@ -128,6 +128,24 @@ TEST_SUITE("mpi") {
     CHECK(!same_bits(replicas[0], alone));
   }
 
+  TEST_CASE("bsp by servers does the steps of one process too, whatever the rule keeps, and servers may be apart") {
+    for (const ModelName model : {ModelName::logistic, ModelName::softmax, ModelName::mf, ModelName::mlp, ModelName::cut})
+      for (const RuleName rule : {RuleName::sgd, RuleName::adagrad, RuleName::momentum, RuleName::adam, RuleName::ftrl}) {
+        if (rule != RuleName::sgd && model != ModelName::logistic) continue;
+        BspCase c{.model = model, .rule = rule, .architecture = Architecture::server};
+        const std::vector<float> alone = by_hand(c);
+        for (const int servers : {0, 1}) {
+          c.dedicated_servers = servers;
+          const auto replicas = c.run(3, 1);
+          CAPTURE(name_of(kModels, model));
+          CAPTURE(name_of(kRules, rule));
+          for (const auto& replica : replicas) CHECK(same_bits(replica, replicas[0]));
+          CHECK(distance_of(alone, replicas[0]) < 2e-4);
+          CHECK(c.most_stale == 0);
+        }
+      }
+  }
+
   TEST_CASE("--batch all is one step an epoch along the whole gradient") {
     const BspCase c{.batch = sounder::Options::kAll, .epochs = 3};
     const auto replicas = c.run(2, 1);
