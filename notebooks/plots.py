@@ -26,6 +26,12 @@ STYLES = {
     "replicated": ("#332288", ">"),
     "snapshot": ("#999933", "<"),
     "conflictfree": ("#117733", "*"),
+    # between ranks
+    "bsp": ("#555555", "o"),
+    "ssp": ("#0072B2", "s"),
+    "async": ("#D55E00", "^"),
+    "local": ("#009E73", "v"),
+    "gossip": ("#CC79A7", "D"),
 }
 SPARE_STYLES = [("#44AA99", "h"), ("#AA4499", "p"), ("#DDCC77", "d")]
 INK, FAINT = "#222222", "#8A8A8A"
@@ -48,6 +54,15 @@ class Run:
         return self.head.get("mode") or "?"
 
     @property
+    def node_mode(self):
+        """The discipline inside each rank; None: there are no ranks."""
+        return self.head.get("node_mode")
+
+    @property
+    def ranks(self):
+        return self.head.get("ranks") or 1
+
+    @property
     def threads(self):
         return self.head.get("threads") or 1
 
@@ -63,8 +78,9 @@ class Run:
 
     @property
     def label(self):
-        ranks = self.head.get("ranks") or 1
-        return f"{self.mode} \N{MULTIPLICATION SIGN} {self.threads}" + (f", {ranks} ranks" if ranks > 1 else "")
+        if self.node_mode is None:
+            return f"{self.mode} \N{MULTIPLICATION SIGN} {self.threads}"
+        return f"{self.mode}/{self.node_mode} {self.ranks}\N{MULTIPLICATION SIGN}{self.threads}"
 
     def column(self, name):
         """The values of one field over the points; what was not measured or not finite is NaN."""
@@ -141,8 +157,8 @@ def table(runs):
     columns = [
         ["data", *(run.data_name for run in runs)],
         ["model", *(run.head.get("model", "?") for run in runs)],
-        ["mode", *(run.mode for run in runs)],
-        ["threads", *(str(run.threads) for run in runs)],
+        ["mode", *(run.mode if run.node_mode is None else f"{run.mode}/{run.node_mode}" for run in runs)],
+        ["threads", *(str(run.threads) if run.node_mode is None else f"{run.ranks} x {run.threads}" for run in runs)],
     ]
     name, factor = unit(runs)
     columns += [
@@ -163,8 +179,11 @@ def table(runs):
 
 
 def styles(runs):
-    """(colour, marker) of each run: the hue tells the mode, paler tells fewer threads."""
+    """(colour, marker) of each run: the hue tells the mode, paler tells fewer ranks and threads, or another node mode."""
     from matplotlib.colors import to_rgb
+
+    def kind(run):
+        return run.ranks, run.threads, run.node_mode or ""
 
     known, spare = dict(STYLES), iter(SPARE_STYLES * len(runs))
     for run in runs:
@@ -172,8 +191,8 @@ def styles(runs):
             known[run.mode] = next(spare)
     result = []
     for run in runs:
-        counts = sorted({other.threads for other in runs if other.mode == run.mode})
-        strength = 1.0 if len(counts) == 1 else 0.45 + 0.55 * counts.index(run.threads) / (len(counts) - 1)
+        kinds = sorted({kind(other) for other in runs if other.mode == run.mode})
+        strength = 1.0 if len(kinds) == 1 else 0.45 + 0.55 * kinds.index(kind(run)) / (len(kinds) - 1)
         colour, marker = known[run.mode]
         result.append((tuple(1 - strength * (1 - channel) for channel in to_rgb(colour)), marker))
     return result
@@ -235,7 +254,8 @@ def draw_key(axes, runs):
     columns = [(0.60, name), (0.81, "train"), (1.0, "test")]
     pitch = min(0.092, 0.9 / (len(runs) + 1))
     small = dict(fontsize=8.5, va="center")
-    axes.text(0.13, 1 - pitch / 2, "mode \N{MULTIPLICATION SIGN} threads", color=FAINT, **small)
+    heading = "mode \N{MULTIPLICATION SIGN} threads" if runs[0].node_mode is None else "mode/node mode ranks\N{MULTIPLICATION SIGN}threads"
+    axes.text(0.13, 1 - pitch / 2, heading, color=FAINT, **small)
     for right, heading in columns:
         axes.text(right, 1 - pitch / 2, heading, color=FAINT, ha="right", **small)
     seconds = [run.summary.get("seconds") for run in runs if run.summary.get("stopped") != "diverged"]
@@ -258,7 +278,8 @@ def caption(run):
     """What was trained on, in words."""
     data = run.data
     size = [f"{data[key]:,} {key}" for key in ("examples", "features") if isinstance(data.get(key), int)]
-    return f"{run.data_name}, {run.head.get('model', '?')}", ", ".join(size)
+    where = "" if run.node_mode is None else f", {run.ranks} rank{'s' if run.ranks > 1 else ''}"
+    return f"{run.data_name}, {run.head.get('model', '?')}{where}", ", ".join(size)
 
 
 def machine(run):
@@ -273,7 +294,7 @@ def machine(run):
 
 
 def curves(runs, title=""):
-    """A figure: one row per (data set, model), loss against seconds and against epochs, and the key."""
+    """A figure: one row per (data set, model, ranks or not), loss against seconds and against epochs, and the key."""
     import matplotlib
 
     matplotlib.use("Agg", force=False)
@@ -282,7 +303,7 @@ def curves(runs, title=""):
     groups = {}
     for run in runs:
         if finite(run.column("train_loss")):
-            groups.setdefault((run.data.get("name"), run.head.get("model")), []).append(run)
+            groups.setdefault((run.data.get("name"), run.head.get("model"), run.node_mode is None), []).append(run)
     if not groups:
         raise BadRecord("no run has a point to draw (is its loss null everywhere?)")
 

@@ -1,8 +1,9 @@
-"""Runs bench_shm from outside, as a user does."""
+"""Runs bench_shm and bench_mpi from outside, as a user does."""
 
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -17,6 +18,9 @@ RATINGS = "".join(f"{u}\t{i}\t{1 + (u + i) % 5}\n" for u in (1, 2, 3) for i in (
 class ProgramTest(unittest.TestCase):
     """Gives each test a folder of its own."""
 
+    command = [BENCH]
+    name = "bench_shm"
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -28,7 +32,7 @@ class ProgramTest(unittest.TestCase):
         return str(path)
 
     def run_bench(self, *flags, **options):
-        return subprocess.run([BENCH, *map(str, flags)], capture_output=True, text=True, timeout=300, **options)
+        return subprocess.run([*self.command, *map(str, flags)], capture_output=True, text=True, timeout=300, **options)
 
     def good(self, *flags):
         """Runs, must end well; returns the process."""
@@ -38,9 +42,11 @@ class ProgramTest(unittest.TestCase):
 
     def records(self, *flags):
         """The records of a good run, by kind."""
-        process = self.good("--json", "-", *flags)
+        return self.by_kind(self.good("--json", "-", *flags).stdout)
+
+    def by_kind(self, text):
         kinds = {"run": [], "point": [], "summary": []}
-        for line in process.stdout.splitlines():
+        for line in text.splitlines():
             record = json.loads(line)
             kinds[record["kind"]].append(record)
         return kinds
@@ -50,6 +56,57 @@ class ProgramTest(unittest.TestCase):
         process = self.run_bench(*flags)
         self.assertEqual(process.returncode, status, process.stdout + process.stderr)
         self.assertEqual(process.stderr.count("\n"), 1, f"not one line: {process.stderr!r}")
-        self.assertTrue(process.stderr.startswith("bench_shm: "), process.stderr)
+        self.assertTrue(process.stderr.startswith(f"{self.name}: "), process.stderr)
         for part in [says] if isinstance(says, str) else says:
             self.assertIn(part, process.stderr)
+
+
+# --- ranks -----------------------------------------------------------------------------------------------------------
+
+BENCH_MPI = os.environ.get("SOUNDER_BENCH_MPI", "")
+RANK_MODES = ["bsp", "ssp", "async", "local", "gossip"]
+ENVIRONMENT = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
+                            "OMPI_MCA_btl_vader_single_copy_mechanism": "none"}
+
+
+def why_no_mpirun():
+    """Why ranks cannot be processes here, or None."""
+    if shutil.which("mpirun") is None:
+        return "mpirun is not installed"
+    shown = subprocess.run([BENCH_MPI, "--version"], capture_output=True, text=True, timeout=60).stdout
+    return "MPI is not compiled in" if "not compiled in: --transport inproc" in shown else None
+
+
+def mpirun(ranks, *flags):
+    """A command: bench_mpi on so many ranks of this machine, however few cores it has."""
+    return ["mpirun", "--quiet", "--oversubscribe", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "20",
+            "-n", str(ranks), BENCH_MPI, *map(str, flags)]
+
+
+class RanksTest(ProgramTest):
+    """bench_mpi by itself: one process."""
+
+    command = [BENCH_MPI]
+    name = "bench_mpi"
+
+    def run_ranks(self, ranks, *flags, **options):
+        return self.run_command(mpirun(ranks, *flags), **options)
+
+    def run_command(self, command, **options):
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=ENVIRONMENT, **options)
+
+    def good_ranks(self, ranks, *flags):
+        process = self.run_ranks(ranks, *flags)
+        self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
+        return process
+
+    def says_once(self, process, says, status=2):
+        """Whatever mpirun adds: one sentence of bench_mpi, that names all of `says`; the status is the ranks'."""
+        self.assertEqual(process.returncode, status, process.stdout + process.stderr)
+        said = [line for line in process.stderr.splitlines() if line.startswith("bench_mpi: ")]
+        self.assertEqual(len(said), 1, process.stderr)
+        for part in [says] if isinstance(says, str) else says:
+            self.assertIn(part, said[0])
+
+
+needs_mpirun = unittest.skipIf(BENCH_MPI and why_no_mpirun(), f"ranks cannot be processes here: {BENCH_MPI and why_no_mpirun()}")
