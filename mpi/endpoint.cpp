@@ -219,11 +219,12 @@ std::string Endpoint::failure() const {
 }
 
 void Endpoint::fail(const std::string& reason) {
+  decltype(outgoing_) unsent;  // let go of without the mutex: a payload's keeper may call back
   {
     const std::lock_guard lock(mutex_);
     if (!failure_.empty()) return;
     failure_ = reason.empty() ? "the run failed" : reason;
-    outgoing_.clear();
+    unsent.swap(outgoing_);
     for (Waiter* waiter : waiters_) waiter->wakes.notify_one();
   }
   transport_->wake();

@@ -69,7 +69,20 @@ struct KvStore::Parts {
     if (const int server = endpoint.rank() - options.first_server; server >= 0 && server < options.servers)
       shard = std::make_unique<ShardServer>(
           map, ShardServer::Options{server, options.workers, options.push_on_advance, options.updater}, policy, initial);
+    if (shard)
+      for (const Kind kind : {Kind::push, Kind::pull, Kind::clock})
+        endpoint.handle(kind, [this](Frame frame) { shard->on_frame(std::move(frame), endpoint); });
+    for (const Kind kind : {Kind::values, Kind::advanced})
+      endpoint.handle(kind, [this](Frame frame) { client.on_frame(frame, endpoint); });
+    lender->endpoint = &endpoint;
   }
+  ~Parts() {
+    for (const Kind kind : {Kind::push, Kind::pull, Kind::clock, Kind::values, Kind::advanced}) endpoint.ignore(kind);
+    const std::lock_guard lock(lender->mutex);
+    lender->endpoint = nullptr;
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
 
   void check_rows(std::span<const Run> runs, const char* what) const {
     for (const Run& run : runs) {
@@ -116,27 +129,16 @@ struct KvStore::Parts {
   KvClient client;
   std::unique_ptr<ShardServer> shard;
   std::uint64_t clock = 0;  // of the thread that calls
-  bool left = false;        // same
+  bool left = false, subscribed = false;  // same
   std::shared_ptr<Lender> lender = std::make_shared<Lender>();
 };
 
 KvStore::KvStore(World& world, std::vector<KvTable> tables, std::span<const float> initial, KvOptions options)
     : parts_(std::make_unique<Parts>(world.endpoint(), std::move(tables), initial, options)) {
-  Endpoint& endpoint = parts_->endpoint;
-  parts_->lender->endpoint = &endpoint;
-  if (serves())
-    for (const Kind kind : {Kind::push, Kind::pull, Kind::clock})
-      endpoint.handle(kind, [this](Frame frame) { parts_->shard->on_frame(std::move(frame), parts_->endpoint); });
-  for (const Kind kind : {Kind::values, Kind::advanced})
-    endpoint.handle(kind, [this](Frame frame) { parts_->client.on_frame(frame, parts_->endpoint); });
-  barrier(endpoint);
+  barrier(parts_->endpoint);  // nobody sends before all have their handlers
 }
 
-KvStore::~KvStore() {
-  for (const Kind kind : {Kind::push, Kind::pull, Kind::clock, Kind::values, Kind::advanced}) parts_->endpoint.ignore(kind);
-  const std::lock_guard lock(parts_->lender->mutex);
-  parts_->lender->endpoint = nullptr;
-}
+KvStore::~KvStore() = default;
 
 int KvStore::rank() const { return parts_->endpoint.rank(); }
 int KvStore::workers() const { return parts_->options.workers; }
@@ -188,7 +190,7 @@ void KvStore::wait(const Ticket& ticket) {
     endpoint.wait(ticket.state_->done,
                   {.what = "rows of the key-value store", .clock = parts_->clock, .on = [this] { return parts_->client.awaited(); }});
   } catch (...) {
-    endpoint.run([&] { parts_->client.abandon(); });  // the memory to be filled may be gone soon
+    endpoint.run([this] { parts_->client.abandon(); });  // the memory to be filled may be gone soon
     throw;
   }
 }
@@ -213,6 +215,7 @@ void KvStore::set_staleness(std::uint64_t staleness) {
 
 void KvStore::subscribe(std::span<const Run> runs) {
   if (!parts_->options.push_on_advance) throw Error("KvStore::subscribe needs KvOptions::push_on_advance: set it on all ranks");
+  if (std::exchange(parts_->subscribed, true)) throw Error("KvStore::subscribe was called twice: name all rows at once");
   if (parts_->clock != 0) throw Error("KvStore::subscribe was called after a clock was completed: subscribe before");
   if (!works()) throw Error(fmt::format("rank {} subscribes and is no worker of the KvStore: only those pull by clocks", rank()));
   parts_->check_rows(runs, "subscription");

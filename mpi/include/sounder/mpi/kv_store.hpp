@@ -110,7 +110,7 @@ class KvStore {
 
   /// For the pulls from now on. With exact visibility it may not exceed KvOptions::staleness.
   void set_staleness(std::uint64_t staleness);
-  /// With push_on_advance, before the first clock is completed: the rows that this worker will pull.
+  /// With push_on_advance, once, before the first clock is completed: the rows that this worker will pull.
   void subscribe(std::span<const Run> runs);
 
   /// Copies this rank's rows as they are, for pull_snapshot. On the communication thread (of every server), as from a handler of a frame.
