@@ -46,7 +46,7 @@ struct Herd {
   int ranks = 1;
   Options mpi{};
   std::vector<int> rounds{};            ///< that each rank runs
-  std::vector<std::size_t> examples{};  ///< of a round of each rank; empty: 10
+  std::vector<std::size_t> examples{};    ///< of a round of each rank; empty: 10
   Layout layout = small_layout();
   Train train = [](int, int, std::vector<float>&) {};
   std::function<std::unique_ptr<RankDiscipline>(const Setting&)> make{};
@@ -73,15 +73,15 @@ inline std::vector<float> start_weights(const Layout& layout) {
 /// Runs all ranks to their end. Rule states begin as the number of the rank.
 inline std::vector<Outcome> run(const Herd& herd, const std::function<void(int rank, Options&)>& own_options = {}) {
   std::vector<Outcome> outcomes(static_cast<std::size_t>(herd.ranks));
+  Columns columns;
+  columns.width = 1;
+  columns.values = {1, 2};
+  columns.labels = {-1, 1};
+  const Dataset data = Dataset::train(std::move(columns), 1);
   World::run_inproc(herd.ranks, [&](World& world) {
     const int rank = world.rank();
     const auto me = static_cast<std::size_t>(rank);
     Outcome& out = outcomes[me];  // each rank writes its own
-    Columns columns;
-    columns.width = 1;
-    columns.values = {1, 2};
-    columns.labels = {-1, 1};
-    const Dataset data = Dataset::train(std::move(columns), 1);
     Kernel kernel;
     kernel.layout = herd.layout;
     herd.with_kernel(kernel);
