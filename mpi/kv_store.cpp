@@ -104,7 +104,7 @@ struct KvStore::Parts {
   template <class Begin>
   Ticket begin(Begin begin_it) {
     const auto state = std::make_shared<Ticket::State>();
-    endpoint.post([this, state, begin_it = std::move(begin_it)] { begin_it([state] { state->done.set(); }); });
+    endpoint.post([state, begin_it = std::move(begin_it)] { begin_it([state] { state->done.set(); }); });
     return Ticket(state);
   }
 

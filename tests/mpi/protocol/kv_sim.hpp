@@ -208,7 +208,7 @@ inline void Rank::on_timer(std::uint64_t id, Outbox& out_box) {
     std::vector<float> values(kFloats);
     for (std::uint64_t row = 0; row < kRows; ++row) {
       values[row * kWidth + static_cast<std::size_t>(rank_)] = 1;
-      values[row * kWidth + 8] = 1 / static_cast<float>(3 + rank_ + 7 * clock + i);  // its sum depends on the order
+      values[row * kWidth + 8] = 1 / static_cast<float>(3 + static_cast<std::uint64_t>(rank_) + 7 * clock + i);  // its sum depends on the order
     }
     ++pushed_;
     client->push(client->prepare(std::vector<Run>{{0, kRows, 0}}, values), {.rate = 0.5f, .completes_clock = flagged && i + 1 == pushes}, out_box);
