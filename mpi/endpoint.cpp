@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "transport/yielder.hpp"
+
 namespace sounder::mpi {
 namespace {
 
@@ -21,6 +23,11 @@ using Seconds = std::chrono::duration<double>;
 constexpr double kPatience = 0.1;    ///< the longest sleep of a communication thread, of a deadline's eighth at most
 constexpr double kFarewell = 0.25;   ///< for telling others of a failure
 constexpr int kBurst = 64;           ///< frames before posted work has its turn
+/// How long a waiting thread only yields its core: an answer that comes within this time need not wake it, which takes as long.
+constexpr auto kYield = std::chrono::microseconds(50);
+/// Steps of a poll follow each other closely for so long, as they move the data of a reduction; then, somebody is late, at this distance.
+constexpr auto kPollAlert = std::chrono::milliseconds(20);
+constexpr double kPollEvery = 1e-4;
 constexpr auto kWatchEvery = std::chrono::milliseconds(1);
 
 /// Sends on the communication thread, also where the endpoint itself does not send any more.
@@ -39,13 +46,14 @@ class Direct final : public Outbox {
 
 }  // namespace
 
-/// A thread that waits. Lives on its stack; its fields are guarded by the endpoint's mutex, but for `done`.
+/// A thread that waits. Lives on its stack; its fields are guarded by the endpoint's mutex.
 struct Endpoint::Waiter {
   std::function<bool()> ready;
   const Waiting* why = nullptr;  ///< null: for the own communication thread, which comes for sure
   std::vector<int> from;         ///< whom to blame where `why` does not say
   Clock::time_point begin = Clock::now(), asked = begin;
-  bool done = false;
+  // Written by: the communication thread, under the mutex. Read by: the waiting thread. Relaxed: it takes the mutex before it goes on.
+  std::atomic<bool> done{false};
   std::condition_variable wakes;
 
   std::vector<int> missing() const { return why && why->on ? why->on() : from; }
@@ -55,6 +63,7 @@ struct Endpoint::Poller {
   const std::function<bool()>& step;
   Signal ended;
   std::exception_ptr error;  // published by `ended`
+  Clock::time_point begin = Clock::now();
 };
 
 Endpoint::Endpoint(std::unique_ptr<Transport> transport, const EndpointOptions& options)
@@ -175,7 +184,7 @@ void Endpoint::wait(const Signal& signal, const Waiting& waiting) {
 }
 
 void Endpoint::poll(const std::function<bool()>& step, const Waiting& waiting) {
-  Poller poller{step, {}, nullptr};
+  Poller poller{.step = step, .ended = {}, .error = nullptr};
   add([this, &poller] { pollers_.push_back(&poller); });
   try {
     wait(poller.ended, waiting);
@@ -190,6 +199,11 @@ void Endpoint::await(std::unique_lock<std::mutex>& lock, Waiter& waiter) {
   if (waiter.ready()) return;
   if (on_thread()) throw Error("a handler waits for what only the communication thread can bring: post the work, and wait elsewhere");
   waiters_.push_back(&waiter);
+  lock.unlock();
+  thread_local Yielder yielder;
+  while (!waiter.done.load(std::memory_order_relaxed) && Clock::now() - waiter.begin < kYield && yielder.yield()) {
+  }
+  lock.lock();
   waiter.wakes.wait(lock, [&] { return waiter.done || (waiter.why && !failure_.empty()); });
   std::erase(waiters_, &waiter);
   if (waiter.why) wait_seconds_ += Seconds(Clock::now() - waiter.begin).count();
@@ -264,8 +278,14 @@ void Endpoint::live() {
       watch();
     }
     if (ended()) return;
-    if (!moved) transport_->sleep(pollers_.empty() ? std::min(kPatience, options_.deadline_seconds / 32) : 0);
+    if (!moved) transport_->sleep(patience());
   }
+}
+
+/// How long there is surely nothing to do but what a frame or another thread brings.
+double Endpoint::patience() const {
+  if (pollers_.empty()) return std::min(kPatience, options_.deadline_seconds / 32);
+  return Clock::now() - pollers_.back()->begin < kPollAlert ? 0 : kPollEvery;
 }
 
 /// Posted work, and frames to send.

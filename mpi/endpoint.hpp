@@ -136,6 +136,7 @@ class Endpoint final : public Outbox {
   void watch();
   void announce(const std::string& reason);
   bool ended();
+  double patience() const;
   void add(std::function<void()> work);
   void await(std::unique_lock<std::mutex>& lock, Waiter& waiter);
   bool on_thread() const;

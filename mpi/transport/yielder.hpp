@@ -1,0 +1,30 @@
+// Giving the core away while that is cheap.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+namespace sounder::mpi {
+
+/// Of one thread. Where all who want the core hand it on soon, a yield takes about a microsecond, and a frame is found at once. Where
+/// somebody computes, the core comes back after a whole time slice, while a sleeper that wakes gets it before: then it is better to sleep.
+class Yielder {
+ public:
+  /// Yields, and returns true. False: not now, sleep.
+  bool yield() {
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    if (begin < crowded_) return false;
+    std::this_thread::yield();
+    const auto end = Clock::now();
+    if (end - begin > kLong) crowded_ = end + kCrowded;
+    return true;
+  }
+
+ private:
+  static constexpr std::chrono::microseconds kLong{200};
+  static constexpr std::chrono::milliseconds kCrowded{50};
+  std::chrono::steady_clock::time_point crowded_{};
+};
+
+}  // namespace sounder::mpi
