@@ -64,7 +64,6 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
 
   result.run.telemetry = {};
   result.run.telemetry.hottest = node.hottest;  // of rank 0: names a few rows, which all ranks share
-  if (audit) result.audit_reads = result.audit_violations = 0;
   for (std::size_t rank = 0; rank < all_fixed.size(); ++rank) {
     const Fixed& of = all_fixed[rank].as<Fixed>()[0];
     result.ranks.push_back({.host = text_of(hosts[rank]),
@@ -80,7 +79,10 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                             .waited_for = {waited_for[rank].as<double>().begin(), waited_for[rank].as<double>().end()}});
     result.staleness_clocks.merge(of.staleness_clocks);
     result.staleness_updates.merge(of.staleness_updates);
-    if (audit) *result.audit_reads += of.reads, *result.audit_violations += of.violations;
+    if (audit && of.reads > 0) {  // a mode that has nothing to check says nothing
+      result.audit_reads = result.audit_reads.value_or(0) + of.reads;
+      result.audit_violations = result.audit_violations.value_or(0) + of.violations;
+    }
     for (const WorkerTelemetry& worker : workers[rank].as<WorkerTelemetry>()) result.run.telemetry.add(worker);
     result.run.telemetry.kept += of.kept;
   }
