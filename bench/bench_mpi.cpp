@@ -9,5 +9,5 @@ int main(int argc, char** argv) {
         const auto settings = parse_mpi(argc, argv, launch);
         return settings ? run_session(*settings) : kAllRan;
       },
-      [&](const std::string& sentence) { give_up(launch, sentence); });
+      [&](const std::string& sentence) { give_up(launch.rank, sentence); });
 }

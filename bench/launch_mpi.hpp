@@ -14,8 +14,8 @@ struct Launch {
 
 Launch launched();
 
-/// For what all ranks find by themselves: says the sentence as "bench_mpi: SENTENCE" and ends the process with status 2. Rank 0
-/// speaks at once, the others only if they still live a moment later: the launcher ends them when rank 0 has ended.
-[[noreturn]] void give_up(const Launch& launch, const std::string& sentence);
+/// Says the sentence as "bench_mpi: SENTENCE" and ends the process with status 2. All ranks may have the same to say: the `speaker`
+/// does so at once, the others only if they still live a while later. The launcher ends them when the speaker has ended.
+[[noreturn]] void give_up(int rank, const std::string& sentence, int speaker = 0);
 
 }  // namespace sounder::bench

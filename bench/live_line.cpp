@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -11,8 +12,10 @@
 
 namespace sounder::bench {
 
+bool on_terminal() { return isatty(STDERR_FILENO) || std::getenv("SOUNDER_TERMINAL"); }
+
 LiveLine::LiveLine(std::string program, bool quiet, std::function<std::string()> text)
-    : program_(std::move(program)), text_(std::move(text)), enabled_(!quiet && isatty(STDERR_FILENO)) {
+    : program_(std::move(program)), text_(std::move(text)), enabled_(!quiet && on_terminal()) {
   if (enabled_) thread_ = std::thread([this] { show(); });
 }
 

@@ -9,7 +9,10 @@
 
 namespace sounder::bench {
 
-/// Silent unless stderr is a terminal.
+/// Whether stderr leads to a person: it is a terminal, or a pipe to one (of mpirun: SOUNDER_TERMINAL says so).
+bool on_terminal();
+
+/// Silent unless on_terminal().
 class LiveLine final {
  public:
   /// `text` is asked for, by a thread of the line's own, a few times a second; "": nothing to show now. It must lock what it reads.

@@ -1,7 +1,6 @@
 #include "program.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <new>
 
@@ -12,7 +11,7 @@
 namespace sounder::bench {
 namespace {
 
-// Written by: the handler of SIGINT and SIGTERM. Read by: workers that pull chunks, and whoever agrees on the end of a round.
+// Written by: the handler of signals. Read by: workers that pull chunks, and whoever agrees on the end of a round.
 // Order: relaxed; only its value matters.
 std::atomic<bool> stop{false};
 
@@ -23,9 +22,8 @@ void on_signal(int signal) {
 
 }  // namespace
 
-void catch_signals() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+void catch_signals(std::initializer_list<int> signals) {
+  for (const int signal : signals) std::signal(signal, on_signal);
 }
 
 const std::atomic<bool>& interrupted() { return stop; }

@@ -2,15 +2,18 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
+#include <cstdio>
 #include <functional>
+#include <initializer_list>
 #include <string>
 
 namespace sounder::bench {
 
 enum ExitStatus { kAllRan = 0, kBadInput = 2, kDiverged = 3, kNoDevice = 77, kInterrupted = 130 };
 
-/// From now on SIGINT and SIGTERM set `interrupted()`, the first time; a second one ends the process at once.
-void catch_signals();
+/// From now on these signals set `interrupted()`, the first time; a second one ends the process at once.
+void catch_signals(std::initializer_list<int> signals = {SIGINT, SIGTERM});
 const std::atomic<bool>& interrupted();
 
 /// What `body` returns. An exception becomes one sentence given to `complain`, and kBadInput. A closed pipe is an error like any

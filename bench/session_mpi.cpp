@@ -200,7 +200,8 @@ class Session {
 
 int run_rank(mpi::World& world, const MpiSettings& settings) {
   Session session(world, settings);  // while it loads, a signal ends the process: there is nothing to report yet
-  if (settings.transport == TransportName::mpi || world.rank() == 0) catch_signals();
+  // mpirun passes SIGUSR1 on at once; of Ctrl-C it makes a SIGTERM, and has no patience.
+  if (settings.transport == TransportName::mpi || world.rank() == 0) catch_signals({SIGINT, SIGTERM, SIGUSR1});
   return session.run();
 }
 
@@ -223,9 +224,8 @@ int run_session(const MpiSettings& settings) {
   // A World that is left by an exception would wait for the other ranks: they may wait for this one.
   return guarded([&] { return run_rank(world, settings); },
                  [&](const std::string& sentence) {
-                   Launch launch = settings.launch;
-                   launch.rank = world.rank();
-                   give_up(launch, sentence);
+                   world.fail(sentence);  // where only this rank knows of it
+                   give_up(world.rank(), sentence, world.speaker());
                  });
 }
 

@@ -232,6 +232,11 @@ std::string Endpoint::failure() const {
   return failure_;
 }
 
+int Endpoint::speaker() const {
+  const std::lock_guard lock(mutex_);
+  return speaker_;
+}
+
 void Endpoint::fail(const std::string& reason) {
   decltype(outgoing_) unsent;  // let go of without the mutex: a payload's keeper may call back
   {
@@ -428,7 +433,15 @@ void Endpoint::watch() {
   }
   if (overdue) guard([&] { membership_->suspect(seconds, out); });
   if (membership_->active()) guard([&] { membership_->tick(seconds, out); });
-  if (membership_->verdict()) fail(*membership_->verdict());
+  if (membership_->verdict()) {
+    int speaker = 0;
+    while (membership_->missing().contains(speaker)) ++speaker;
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_.empty()) speaker_ = speaker;
+    }
+    fail(*membership_->verdict());
+  }
 }
 
 std::vector<WaitReport> Endpoint::reports() {

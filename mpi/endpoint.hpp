@@ -113,6 +113,8 @@ class Endpoint final : public Outbox {
   /// The same for everyone who waits: the run is over. `reason` is one sentence; the other ranks are told it, and fail with it. The
   /// first reason stays.
   void fail(const std::string& reason);
+  /// Who should say so: the lowest rank that is not missing. The same on all ranks that hear each other.
+  int speaker() const;
   /// For the texts of errors, by rank; the same on all ranks. World sets it.
   void set_hosts(std::vector<std::string> hosts);
 
@@ -157,6 +159,7 @@ class Endpoint final : public Outbox {
   std::array<Handler, kKinds> handlers_;                  // guarded by mutex_; called outside of it
   std::vector<Link> links_;                               // guarded by mutex_
   std::string failure_;                                   // guarded by mutex_; written once
+  int speaker_ = 0;                                       // guarded by mutex_; written before failure_
   double wait_seconds_ = 0;                               // guarded by mutex_
   bool stop_ = false;                                     // guarded by mutex_
   // Written by: threads that call collectives. Read by: the same. Relaxed: only the number matters.

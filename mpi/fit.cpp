@@ -267,12 +267,14 @@ class Run {
   bool left_ = false;
 };
 
-/// What all ranks must have been given alike.
+/// What all ranks must have been given alike, by flag.
 std::map<std::string, std::string> facts_of_run(const Problem& problem, const sounder::Options& options, const Options& between) {
   std::map<std::string, std::string> facts = facts_of(problem.kernel, options);
   facts["data"] = problem.train.digest;
   facts["test"] = problem.test ? problem.test->digest : "none";
+  facts["model"] = problem.kernel.name;
   facts["mode"] = name_of(kRankModes, between.mode);
+  facts["node-mode"] = name_of(kModes, options.mode);
   facts["epochs"] = fmt::format("{}", options.epochs);
   facts["batch"] = options.batch ? fmt::format("{}", *options.batch) : "by the mode";
   facts["staleness"] = fmt::format("{}", between.staleness);
@@ -289,7 +291,9 @@ std::map<std::string, std::string> facts_of_run(const Problem& problem, const so
   facts["topology"] = between.topology;
   facts["balance"] = name_of(kBalances, between.balance);
   facts["audit"] = between.audit ? "yes" : "no";
-  return facts;
+  std::map<std::string, std::string> flags;
+  for (const auto& [name, value] : facts) flags["--" + name] = value;
+  return flags;
 }
 
 }  // namespace

@@ -124,6 +124,9 @@ int World::local_rank() const { return local_rank_; }
 std::string World::host() const { return own_host(); }
 std::string World::transport() const { return endpoint_->transport_name(); }
 
+void World::fail(const std::string& reason) { endpoint_->fail(reason); }
+int World::speaker() const { return endpoint_->speaker(); }
+
 void World::abort(int status) {
   endpoint_->fail("a rank has ended the run");  // first: its communication thread must not be in the MPI library meanwhile
   endpoint_->run([] {});

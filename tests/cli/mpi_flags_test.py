@@ -15,7 +15,7 @@ class Words(RanksTest):
     def test_help_lists_every_flag_and_mode(self):
         shown = self.good("--help").stdout
         for flag in FLAGS:
-            self.assertRegex(shown, rf"\s{flag}[\s,]")
+            self.assertRegex(shown, rf"[\s,]{flag}\s")
         for mode in RANK_MODES + ["hogwild", "cached", "hypercube", "one-peer"]:
             self.assertRegex(shown, rf"\n +{mode} +\w")  # each with its line
 

@@ -133,9 +133,9 @@ TEST_SUITE("mpi") {
   TEST_CASE("ranks that are given different flags or data are refused by name, on all ranks") {
     RankRun run = spam(RankMode::bsp, 2);
     run.differ = [](int rank, Options& options, mpi::Options&) { options.epochs += rank; };
-    CHECK_THROWS_WITH_AS(train(run), doctest::Contains("epochs"), Error);
+    CHECK_THROWS_WITH_AS(train(run), doctest::Contains("--epochs"), Error);
     run.differ = [](int rank, Options&, mpi::Options& between) { between.staleness += static_cast<std::uint64_t>(rank); };
-    CHECK_THROWS_WITH_AS(train(run), doctest::Contains("staleness"), Error);
+    CHECK_THROWS_WITH_AS(train(run), doctest::Contains("--staleness"), Error);
   }
 
   TEST_CASE("a run that diverges says so on all ranks and gives back the last good parameters") {

@@ -36,6 +36,11 @@ class World {
   int local_rank() const;    ///< among the ranks on this machine
   std::string host() const;
   std::string transport() const;  ///< "Open MPI 4.1.4", "threads of one process"
+  /// The run is over, for this one-sentence reason: the other ranks are told it, and fail with RankLost where they wait. The first
+  /// reason stays.
+  void fail(const std::string& reason);
+  /// After a failure: which rank should say so to people, the lowest that is not missing.
+  int speaker() const;
   /// Ends all ranks' processes with this exit status. What a program should do after RankLost: the MPI library is not finalized then,
   /// and the processes that still answer would be left to each other.
   [[noreturn]] void abort(int status);
