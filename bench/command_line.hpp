@@ -70,6 +70,8 @@ class CommandLine {
   /// Assigns every target. Throws Error on an unknown flag or a bad value. If --help or --version was asked for, returns the
   /// answer; else "".
   std::string parse(int argc, const char* const* argv);
+  /// Whether a flag was there.
+  bool given(const char* flag) const { return app_.count(flag) > 0; }
 
  private:
   CLI::App app_;

@@ -1,4 +1,9 @@
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
 #include <sounder/data/generate.hpp>
+#include <sounder/shm/backend.hpp>
 
 #include "settings.hpp"
 
@@ -84,6 +89,26 @@ void check_problem(const Settings& s) {
     throw Error(fmt::format("--transform and --normalize do not apply to --model {}: leave them out", name_of(kModels, s.model.model)));
   if (s.model.model == ModelName::cut && (s.model.l2 != 0 || !s.test.empty()))
     throw Error(fmt::format("{} does not apply to --model cut: leave it out", s.test.empty() ? "--l2" : "--test"));
+}
+
+void check_obeyed(const CommandLine& line, const Settings& s, const std::vector<Mode>& modes) {
+  const auto obeys = [](Mode mode, std::string_view flag) {
+    const std::vector<std::string_view> flags = shm::flags_of(mode);
+    return std::find(flags.begin(), flags.end(), flag) != flags.end();
+  };
+  for (const char* const flag : {"--hot-rows", "--flush", "--batch", "--data-per-worker", "--replica", "--merge-every"}) {
+    if (!line.given(flag) || std::any_of(modes.begin(), modes.end(), [&](Mode mode) { return obeys(mode, flag); })) continue;
+    std::vector<std::string_view> chosen, others;
+    for (const Mode mode : modes) chosen.push_back(name_of(kModes, mode));
+    for (const auto& mode : kModes)
+      if (obeys(mode.value, flag)) others.push_back(mode.name);
+    throw Error(fmt::format("{} does nothing in mode {}: leave it out, or give --mode {}", flag, fmt::join(chosen, ", "), fmt::join(others, " or ")));
+  }
+  const std::string_view schedule = name_of(kSchedules, s.options.schedule);
+  if (line.given("--phase") && s.options.schedule != ScheduleName::backoff)
+    throw Error(fmt::format("--phase does nothing with --schedule {}: leave it out, or give --schedule backoff", schedule));
+  if (line.given("--decay") && s.options.schedule == ScheduleName::constant)
+    throw Error("--decay does nothing with --schedule constant: leave one of them out");
 }
 
 }  // namespace sounder::bench

@@ -58,6 +58,17 @@ void leave_out_refused(ShmSettings& s) {
   });
 }
 
+/// The modes that may run: `auto` and --inspect may take any.
+std::vector<Mode> runs_of(const ShmSettings& s) {
+  std::vector<Mode> modes;
+  for (const std::optional<Mode> mode : s.modes)
+    if (mode && !s.inspect && !s.all_modes)
+      modes.push_back(*mode);
+    else
+      return listed("--mode", kModes, "all");
+  return modes;
+}
+
 /// One thread does what is not hogwild's usual run; others have no meaning in it.
 void check_one_thread(const ShmSettings& s, const char* flag) {
   for (const std::optional<Mode> mode : s.modes)
@@ -122,6 +133,7 @@ std::optional<ShmSettings> parse_shm(int argc, const char* const* argv) {
   settings.load.format = format_of(settings.model.model);
   if (settings.all_modes) leave_out_refused(settings);
   check(settings);
+  check_obeyed(line, settings, runs_of(settings));
   plan_of(settings);
   return settings;
 }

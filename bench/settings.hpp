@@ -39,6 +39,8 @@ void declare_training(CommandLine& line, Settings& settings, const FlagHelp& hel
 void declare_files(CommandLine& line, Settings& settings);
 /// Flags of the model and its data that contradict each other; --data is missing. Throws Error.
 void check_problem(const Settings& settings);
+/// A flag that none of these modes, all that will run, or the schedule obeys. Throws Error.
+void check_obeyed(const CommandLine& line, const Settings& settings, const std::vector<Mode>& modes);
 
 /// A mode for each name of a list, "all" being all of the table. Throws Error naming the flag.
 template <class Table>

@@ -83,6 +83,13 @@ std::string refusal(const Options& options) {
   return "";
 }
 
+std::vector<std::string_view> flags_of(Mode mode) {
+  if (mode == Mode::serial) return {};
+  ModeEntry entry = entry_of(mode);
+  if (entry.batches) entry.flags.push_back("--batch");
+  return entry.flags;
+}
+
 std::unique_ptr<Backend> make_backend(const Options& options) {
   options.validate();
   if (const std::string reason = refusal(options); !reason.empty()) throw Error(reason);

@@ -116,6 +116,7 @@ ModeEntry averaged_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
           .sums = Sums::averaged,
+          .flags = {"--data-per-worker"},
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> {
             return std::make_unique<Averaged>(setting);
           }};

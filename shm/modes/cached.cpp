@@ -56,6 +56,7 @@ ModeEntry cached_mode() {
           .one_worker = OneWorker::exact,
           .advisable = Advisable::always,
           .adds_states = true,
+          .flags = {"--hot-rows", "--flush"},
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> { return std::make_unique<Cached>(setting); }};
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <sounder/options.hpp>
 #include <sounder/params/gradient.hpp>
@@ -68,10 +70,11 @@ struct ModeEntry {
   Advisable advisable = Advisable::no;
   Sums sums = Sums::exact;
   bool needs_touches = false;  ///< refuses a model without touches()
-  bool batches = false;        ///< obeys --batch
+  bool batches = false;        ///< obeys --batch, which need not be among `flags`
   bool gathers = false;        ///< gradients reach the parameters later: its writes are not audited
   bool adds_states = false;    ///< merges copies by the sum of their movements: refuses rules whose state is no such sum
   bool together = false;       ///< workers wait for each other inside a round, so a team must run them at the same time
+  std::vector<std::string_view> flags = {};  ///< those that it obeys, of the flags that not all modes do
   std::unique_ptr<Discipline> (*make)(const Setting&);
 };
 

@@ -93,6 +93,7 @@ ModeEntry replicated_mode() {
   return {.memory = MemoryKind::heap,
           .one_worker = OneWorker::exact,
           .adds_states = true,
+          .flags = {"--replica", "--merge-every"},
           .make = [](const Setting& setting) -> std::unique_ptr<Discipline> {
             return std::make_unique<Replicated>(setting);
           }};

@@ -182,6 +182,22 @@ class BadOutputs(ProgramTest):
         for flag in "--replica", "--data-per-worker":
             self.bad(*self.data, flag, "x", says=[flag, "give one of"])
 
+    def test_flags_that_nothing_obeys(self):
+        for flag, value, obeying in (("--batch", 8, "batched"), ("--batch", "all", "snapshot"), ("--batch", 8, "conflictfree"), ("--flush", 4, "cached"),
+                                     ("--hot-rows", 0, "cached"), ("--data-per-worker", "shard", "averaged"),  # a default too: it was asked for
+                                     ("--replica", "core", "replicated"), ("--merge-every", 64, "replicated")):
+            with self.subTest(flag=flag, value=value):
+                self.bad(*self.data, flag, value, says=[flag, "hogwild", "leave it out", obeying])
+                self.bad(*self.data, "--mode", "serial,locked", flag, value, says=[flag, "serial, locked", obeying])
+                for modes in obeying, f"serial,{obeying}", "all", "auto":
+                    self.good(*self.data, "--mode", modes, flag, value)
+        self.good("--inspect", *self.data, "--flush", 4)
+        self.bad(*self.data, "--phase", 2, says=["--phase", "exponential", "--schedule backoff"])
+        self.good(*self.data, "--phase", 2, "--schedule", "backoff")
+        self.bad(*self.data, "--decay", 0.5, "--schedule", "constant", says=["--decay", "constant", "leave one"])
+        for schedule in "exponential", "inverse", "backoff":
+            self.good(*self.data, "--decay", 0.5, "--schedule", schedule)
+
     def test_a_mode_that_is_refused_writes_over_nothing(self):
         kept = self.file("kept.jsonl", "precious")
         self.bad(*self.data, "--mode", "serial,cached", "--rule", "adam", "--curve", kept, says=["cached", "adam"])
