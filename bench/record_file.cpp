@@ -19,8 +19,8 @@ void flatten(const Json& value, const std::string& name, std::vector<std::pair<s
 
 std::string csv_cell(const Json& value) {
   if (value.is_null()) return "";
-  if (!value.is_string()) return value.dump();
-  std::string text = value.get<std::string>(), quoted = "\"";
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();  // a list stays JSON text
+  std::string quoted = "\"";
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
   return quoted + "\"";
@@ -32,8 +32,8 @@ const std::vector<std::string> kColumns{
     // point and summary
     "epoch", "seconds", "examples", "updates", "bytes_sent", "train_loss", "test_loss", "test_metric.name", "test_metric.value", "step",
     "load_seconds", "examples_per_second", "nonzeros_per_second", "test_auc", "digest", "target_seconds", "staleness.unit",
-    "staleness.mean", "staleness.p50", "staleness.p99", "staleness.max", "staleness.samples", "conflict_rate", "lost_rate",
-    "compute_seconds", "wait_seconds", "hardware_efficiency", "statistical_efficiency", "messages_sent", "cpu_updates", "gpu_updates",
+    "staleness.mean", "staleness.p50", "staleness.p99", "staleness.max", "staleness.samples", "staleness.histogram", "conflict_rate", "lost_rate",
+    "compute_seconds", "wait_seconds", "workers", "hottest", "hardware_efficiency", "statistical_efficiency", "messages_sent", "cpu_updates", "gpu_updates",
     "audit", "stopped", "remark", "backoffs", "diverged.epoch", "diverged.examples", "diverged.loss", "diverged.step",
     // run
     "program", "version", "model", "data.name", "data.examples", "data.features", "data.nonzeros", "data.digest", "seed",

@@ -58,6 +58,9 @@ class Records(ProgramTest):
         self.assertEqual(run["options"]["batch"], "all")
 
     def test_curve_holds_the_same_records(self):
+        def timeless(items):
+            return [{key: value for key, value in item.items() if "second" not in key} for item in items]
+
         jsonl, table = self.folder / "c.jsonl", self.folder / "c.csv"
         flags = ("--data", self.file("good.svm", GOOD), "--mode", "serial", "--epochs", "2")
         self.good(*flags, "--curve", jsonl)
@@ -71,9 +74,11 @@ class Records(ProgramTest):
             for field, value in record.items():
                 if field in ("machine", "options", "data") or field.endswith(("seconds", "_per_second")):
                     continue
-                if field in ("staleness", "workers", "hottest"):
-                    continue  # lists have no columns, and see below
-                if isinstance(value, (int, float)):
+                if field == "staleness":
+                    continue  # see below
+                if isinstance(value, list):
+                    self.assertEqual(timeless(json.loads(row[field])), timeless(value), field)  # JSON text in its cell
+                elif isinstance(value, (int, float)):
                     self.assertEqual(float(row[field]), value, field)
                 elif isinstance(value, str):
                     self.assertEqual(row[field], value, field)
@@ -81,6 +86,8 @@ class Records(ProgramTest):
                     self.assertIn(value, (None,), field)
         self.assertEqual(rows[0]["data.examples"], "8")
         self.assertEqual(rows[0]["options.epochs"], "2")
+        self.assertEqual(json.loads(rows[-1]["staleness.histogram"]), records[-1]["staleness"]["histogram"])
+        self.assertEqual((len(records[-1]["workers"]), rows[0]["workers"]), (1, ""))
         self.assertEqual((rows[-1]["staleness.unit"], rows[-1]["staleness.max"], rows[-1]["lost_rate"]), ("updates", "0", "0.0"))
 
     def test_json_on_stdout_is_alone_there(self):
@@ -108,14 +115,18 @@ class Telemetry(ProgramTest):
     def test_every_run_measures_itself(self):
         modes = "serial,hogwild,atomic,locked,cached,averaged,replicated"
         for summary in self.records(*SPAM, "--mode", modes, "--threads", "1,2", "--epochs", "5")["summary"]:
-            self.assertEqual(set(summary["staleness"]), {"unit", "mean", "p50", "p99", "max", "samples", "histogram"})
-            self.assertEqual(sum(count for _, _, count in summary["staleness"]["histogram"]), summary["staleness"]["samples"])
+            # Worker 0 says when all look; where cores are taken it may come too late in every epoch, and nothing is seen.
+            seen = [summary[field] is not None for field in ("staleness", "conflict_rate", "lost_rate")]
+            self.assertTrue(all(seen) or summary["threads"] == 2)
+            if summary["staleness"]:
+                self.assertEqual(set(summary["staleness"]), {"unit", "mean", "p50", "p99", "max", "samples", "histogram"})
+                self.assertEqual(sum(count for _, _, count in summary["staleness"]["histogram"]), summary["staleness"]["samples"])
             for rate in "conflict_rate", "lost_rate":
-                self.assertTrue(0 <= summary[rate] < 1, rate)
+                self.assertTrue(0 <= (summary[rate] or 0) < 1, rate)
             if summary["threads"] == 1:
                 self.assertEqual((summary["staleness"]["max"], summary["conflict_rate"], summary["lost_rate"]), (0, 0, 0))
             if summary["mode"] in ("atomic", "locked"):
-                self.assertEqual(summary["lost_rate"], 0)
+                self.assertFalse(summary["lost_rate"])
             self.assertEqual(len(summary["workers"]), summary["threads"])
             self.assertEqual(sum(worker["examples"] for worker in summary["workers"]), summary["examples"])
             for field in "compute_seconds", "wait_seconds":
@@ -135,8 +146,9 @@ class Telemetry(ProgramTest):
 
     def test_a_line_a_run_and_the_hottest_lines_when_asked(self):
         shown = self.good(*SPAM, "--mode", "hogwild,cached", "--threads", "1,2", "--epochs", "2").stdout
-        for run in "hogwild x1", "hogwild x2", "cached x1", "cached x2":
-            self.assertRegex(shown, f"\n{run}: staleness p50 [0-9]+ p99 [0-9]+ max [0-9]+ updates, .* met a change, .* lost, busy [0-9]+ %")
+        found = "staleness p50 [0-9]+ p99 [0-9]+ max [0-9]+ updates, .* met a change, .* lost, "
+        for run, says in ("hogwild x1", found), ("hogwild x2", ".*"), ("cached x1", found), ("cached x2", ".*"):  # see above: two may see nothing
+            self.assertRegex(shown, f"\n{run}: {says}busy [0-9]+ %")
         self.assertNotIn("written by", shown)
         full = self.good(*SPAM, "--mode", "hogwild", "--epochs", "2", "--telemetry", "full").stdout
         self.assertRegex(full, r"line of table 0 \(features [0-9, ]+\.\.\.\): written by [0-9.]+ % of examples")
@@ -145,14 +157,14 @@ class Telemetry(ProgramTest):
         process = self.good(*SPAM, "--mode", "serial,hogwild", "--threads", "1,2", "--epochs", "4", "--json", self.folder / "r.json")
         lines = re.findall(r"^(.*): speed-up ([0-9.]+) = 2 x ([0-9.]+) hardware x ([0-9.]+) statistical.* against (.*)\)$", process.stdout, re.M)
         self.assertEqual([(line[0], line[4]) for line in lines], [("hogwild x2", "hogwild x1")])
-        speedup, hardware, statistical = map(float, lines[0][1:4])
-        self.assertAlmostEqual(speedup, 2 * hardware * statistical, delta=0.02)
         records = map(json.loads, (self.folder / "r.json").read_text().splitlines())
         serial, one, two = (record for record in records if record["kind"] == "summary")
         self.assertEqual((serial["hardware_efficiency"], serial["statistical_efficiency"]), (None, None))
         self.assertEqual(one["statistical_efficiency"], 1)  # the same bits as serial, its reference
         rate = two["examples_per_second"] / (2 * one["examples_per_second"])
         self.assertAlmostEqual(two["hardware_efficiency"], rate)
+        hardware, statistical = two["hardware_efficiency"], two["statistical_efficiency"]
+        self.assertEqual(lines[0][1:4], tuple(f"{value:.2f}" for value in (2 * hardware * statistical, hardware, statistical)))
 
 
 class Files(ProgramTest):
