@@ -194,9 +194,13 @@ TEST_SUITE("shm") {
         if (mode.value == Mode::hogwild || (mode.value != Mode::serial && shm::entry_of(mode.value).gathers)) continue;
         CAPTURE(std::string(mode.name));
         CAPTURE(threads);
-        const Result result = measured(kernel, data, mode.value, threads, 3);
-        CHECK(result.telemetry.audited > 0);
-        CHECK(result.telemetry.lost_rate() == 0);
+        std::uint64_t audited = 0;
+        for (int attempt = 0; attempt < 50 && audited == 0; ++attempt) {  // of worker 0, who opens the windows, others may take all
+          const Telemetry t = measured(kernel, data, mode.value, threads, 3).telemetry;
+          audited = t.audited;
+          CHECK(t.kept == t.audited);
+        }
+        CHECK(audited > 0);
       }
   }
 
@@ -244,10 +248,15 @@ TEST_SUITE("shm") {
       std::this_thread::sleep_for(kNap);
     });
     CHECK(probes.telemetry().wait_seconds() >= nap_seconds);
-    const double waited = probes.telemetry().wait_seconds(), computed = probes.telemetry().compute_seconds();
-    probes.run(team, [&](int) { std::this_thread::sleep_for(kNap); });  // the same without the guard
-    CHECK(probes.telemetry().compute_seconds() >= computed + nap_seconds);
-    CHECK(probes.telemetry().wait_seconds() - waited < nap_seconds);
+    // The same without the guard. Between two looks at the clock the system may take the core away: not every time.
+    double least = nap_seconds;
+    for (int attempt = 0; attempt < 20 && least >= nap_seconds; ++attempt) {
+      const double waited = probes.telemetry().wait_seconds(), computed = probes.telemetry().compute_seconds();
+      probes.run(team, [&](int) { std::this_thread::sleep_for(kNap); });
+      CHECK(probes.telemetry().compute_seconds() >= computed + nap_seconds);
+      least = probes.telemetry().wait_seconds() - waited;
+    }
+    CHECK(least < nap_seconds);
     const shm::Waiting off(static_cast<Probes*>(nullptr), 0);  // telemetry is off
   }
 }
