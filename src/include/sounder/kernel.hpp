@@ -168,12 +168,17 @@ template <class M, class Access>
         for (std::size_t k = 0; k < M::kTile; ++k) tile[k] = example_of<M>(examples, i + k);
         m.step_tile(view, tile);
       }
-    for (; i < stop; ++i) {
-      const Example x = example_of<M>(examples, i);
-      if constexpr (requires { m.prefetch(view, x); })
-        if (i + kAhead < examples.count) m.prefetch(view, example_of<M>(examples, i + kAhead));
-      if (apart) [[unlikely]] enter_step(context, m, x, i);
-      m.step(view, x);
+    while (i < stop) {
+      // The calls stand around the loop of the steps: inside of it, even one that is never made would keep the vectors of
+      // the loop out of the registers (mf, 32 factors: 99 instructions a rating instead of 89).
+      const std::size_t piece = apart ? i + 1 : stop;
+      if (apart) [[unlikely]] enter_step(context, m, example_of<M>(examples, i), i);
+      do {
+        const Example x = example_of<M>(examples, i);
+        if constexpr (requires { m.prefetch(view, x); })
+          if (i + kAhead < examples.count) m.prefetch(view, example_of<M>(examples, i + kAhead));
+        m.step(view, x);
+      } while (++i < piece);
       if (apart) [[unlikely]] leave_step(context);
     }
     if constexpr (requires { M::intercept; }) {
