@@ -1,13 +1,14 @@
 #include "batch.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace sounder::mpi {
 namespace {
 
-/// Of bsp. A row that all examples touch moves once a round, by the mean.
-std::size_t bulk(std::uint64_t examples) { return std::clamp<std::size_t>(std::bit_floor(examples / 190), 16, 128); }
+/// Of bsp: 48 rounds an epoch. Against serial after 20 epochs at l2 = 1e-3: 24 rounds +0.0 % on spam (logistic), 29 rounds -0.4 % and 15
+/// rounds +5 % on fashion (softmax), 18 rounds +0.2 % on ratings (mf), where gradients are added up; where their mean is taken, it
+/// takes 190 rounds and more on spam and ratings, and no batches at all on fashion. The shipped sets say nothing of more than 4,096.
+std::size_t bulk(std::uint64_t examples) { return std::clamp<std::size_t>(examples / 48, 16, 4096); }
 
 /// Of modes that train between two exchanges: rows move with every example.
 std::size_t local(std::uint64_t examples) { return std::max<std::size_t>(64, examples / 32); }

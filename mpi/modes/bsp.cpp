@@ -8,7 +8,7 @@
 //   gradients, never rule state. --architecture server: the touched rows to their servers, and the next round's rows back.
 // Blocks when: every round, until the slowest rank has given its gradients.
 // Fails how: a rank that is missing stops all, at --deadline. Large batches are slow to converge: a row that all examples touch moves
-//   once a round.
+//   once a round. So gradients are added up only as far as no step overshoots, and their mean is taken beyond (gradients/sum_limit.hpp).
 // Source: Valiant, "A bridging model for parallel computation", CACM 1990; rows are scaled after Defossez and Bach, "AdaBatch", 2017.
 //
 // --node-mode only says how the threads of a rank add up, and all of them do it alike: each gathers a sum of its own, and the sums are
@@ -29,29 +29,35 @@
 #include "gradients/collector.hpp"
 #include "gradients/gradient_rows.hpp"
 #include "gradients/shard_order.hpp"
+#include "gradients/sum_limit.hpp"
 #include "reduce/row_reducer.hpp"
 
 namespace sounder::mpi {
+
+BspScales::BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts)
+    : rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
+      examples_(static_cast<double>(setting.all_examples) / static_cast<double>(rounds_)),
+      shares_(census(setting.endpoint, setting.kernel, setting.data,
+                     setting.shard_begins.empty() ? Range{} : Range{setting.shard_begins.front(), setting.shard_begins.back()},
+                     setting.all_examples)),
+      limit_(parts.sum_limit ? *parts.sum_limit : sum_limit(setting, numbers, shares_, examples_)),
+      scales_(batch_scales(shares_, examples_ / limit_)) {}
+
+std::string BspScales::remark() const { return fmt::format("up to {} gradients of a row are added up, of more the mean", limit_); }
+
 namespace {
 
 /// What both ways share: the step on what was added up.
 class Bulk : public RankDiscipline {
  public:
-  explicit Bulk(const Setting& setting)
-      : setting_(setting),
-        numbers_(setting.kernel.layout),
-        rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
-        shares_(census(setting.endpoint, setting.kernel, setting.data, {setting.shard_begins.front(), setting.shard_begins.back()},
-                       setting.all_examples)),
-        scales_(batch_scales(shares_, examples_of_round())) {
-    if (setting.workers != setting.endpoint.size())
-      throw Error(fmt::format("--mode bsp adds up over all {} ranks, and {} of them train: leave out --servers, or give --architecture server",
-                              setting.endpoint.size(), setting.workers));
+  Bulk(const Setting& setting, const BspParts& parts)
+      : setting_(setting), numbers_(setting.kernel.layout), scales_(setting, numbers_, parts) {
+    telemetry_.remark = scales_.remark();
   }
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
     const RowSums sums = sum(round, pad);
-    step_on(sums.view(), numbers_, setting_.kernel, context_of(setting_, round.round), scales_, setting_.backend.team());
+    step_on(sums.view(), numbers_, setting_.kernel, context_of(setting_, round.round), scales_(), setting_.backend.team());
     telemetry_.staleness_clocks.add(0);
   }
   void finish() override {}
@@ -61,20 +67,16 @@ class Bulk : public RankDiscipline {
   /// The gradient of the round, of all ranks; pads between the own one and what comes of the others.
   virtual RowSums sum(const RankRound& round, const std::function<void()>& pad) = 0;
 
-  double examples_of_round() const { return static_cast<double>(setting_.all_examples) / static_cast<double>(rounds_); }
-
   const Setting setting_;
   const RowNumbers numbers_;
-  const std::size_t rounds_;  ///< of an epoch
-  const std::vector<std::vector<double>> shares_;
-  const std::vector<std::vector<float>> scales_;
+  const BspScales scales_;
   ModeTelemetry telemetry_;
 };
 
 class AllReduce final : public Bulk {
  public:
   AllReduce(const Setting& setting, const BspParts& parts)
-      : Bulk(setting),
+      : Bulk(setting, parts),
         collector_(setting_, numbers_),
         reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, parts.chunk_bytes), numbers_) {}
 
@@ -94,7 +96,7 @@ class AllReduce final : public Bulk {
 class Deterministic final : public Bulk {
  public:
   Deterministic(const Setting& setting, const BspParts& parts)
-      : Bulk(setting), tree_(parts.tree(setting.endpoint, numbers_, {.chunk_bytes = parts.chunk_bytes, .load = loads()})) {
+      : Bulk(setting, parts), tree_(parts.tree(setting.endpoint, numbers_, {.chunk_bytes = parts.chunk_bytes, .load = loads()})) {
     for (int i = 0; i < setting.backend.team().size(); ++i) gradients_.emplace_back(setting.kernel);
   }
 
@@ -104,7 +106,7 @@ class Deterministic final : public Bulk {
     // The queue counts the examples of an epoch; which ones a round takes is not its to say.
     round.queue.take_all();
     const auto epoch = static_cast<std::uint64_t>(round.round.epoch);
-    const std::size_t in_epoch = static_cast<std::size_t>(round.round.index) - static_cast<std::size_t>(epoch) * rounds_;
+    const std::size_t in_epoch = static_cast<std::size_t>(round.round.index) - static_cast<std::size_t>(epoch) * scales_.rounds();
     // Written by: the workers, which draw shards. Relaxed: only the number matters.
     std::atomic<std::size_t> next{0};
     setting_.backend.team().run([&](int worker) {
@@ -112,7 +114,7 @@ class Deterministic final : public Bulk {
       for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) + 1 < setting_.shard_begins.size();) {
         const int shard = setting_.first_shard + static_cast<int>(i);
         const std::size_t begin = setting_.shard_begins[i], size = setting_.shard_begins[i + 1] - begin;
-        const Range range = slice_of_shard(shard, size, in_epoch, rounds_, setting_.options.seed, epoch);
+        const Range range = slice_of_shard(shard, size, in_epoch, scales_.rounds(), setting_.options.seed, epoch);
         gradient.collect(context, setting_.data.examples(), begin + range.begin, begin + range.end);
         gradient.close_intercept();
         shards_.add({0, shard}, take_rows(gradient, numbers_));
@@ -127,8 +129,8 @@ class Deterministic final : public Bulk {
   std::vector<float> loads() const {
     std::vector<float> loads;
     for (std::size_t table = 0; table < numbers_.tables(); ++table)
-      for (const double share : shares_[table])
-        loads.push_back(static_cast<float>(static_cast<double>(numbers_.width(table) + 1) * std::min(1., share * examples_of_round())));
+      for (const double share : scales_.shares()[table])
+        loads.push_back(static_cast<float>(static_cast<double>(numbers_.width(table) + 1) * std::min(1., share * scales_.examples())));
     return loads;
   }
 
@@ -143,8 +145,11 @@ std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts&
   const bool deterministic = setting.mpi.deterministic || setting.mpi.reducer == ReducerName::deterministic;
   if (setting.mpi.architecture == Architecture::server) {
     if (deterministic) throw Error("--deterministic adds up over a tree of shards, which servers do not: leave out --architecture server");
-    return make_bsp_by_servers(setting);
+    return make_bsp_by_servers(setting, parts);
   }
+  if (setting.workers != setting.endpoint.size())
+    throw Error(fmt::format("--mode bsp adds up over all {} ranks, and {} of them train: leave out --servers, or give --architecture server",
+                            setting.endpoint.size(), setting.workers));
   if (deterministic) return std::make_unique<Deterministic>(setting, parts);
   return std::make_unique<AllReduce>(setting, parts);
 }

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "modes/mode.hpp"
 #include "reduce/deterministic.hpp"
@@ -12,14 +14,34 @@ namespace sounder::mpi {
 /// What tests exchange: how sums are cut for travelling, and who finishes the tree over the shards.
 struct BspParts {
   std::size_t chunk_bytes = kChunkBytes;
+  std::optional<double> sum_limit{};  ///< of gradients of a row, see gradients/sum_limit.hpp; unset: measured
   std::function<std::unique_ptr<TreeReducer>(Endpoint&, const RowNumbers&, const TreeOptions&)> tree =
       [](Endpoint& endpoint, const RowNumbers& numbers, const TreeOptions& options) {
         return std::make_unique<TreeReducer>(endpoint, numbers, options);
       };
 };
 
+/// How much of the sum of the gradients of a round each row moves by, [table][row]: min(1, limit / expected examples of the round that
+/// touch it). Collective.
+class BspScales {
+ public:
+  BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts);
+  std::size_t rounds() const { return rounds_; }     ///< of an epoch
+  double examples() const { return examples_; }      ///< of a round
+  const std::vector<std::vector<double>>& shares() const { return shares_; }
+  const std::vector<std::vector<float>>& operator()() const { return scales_; }
+  std::string remark() const;
+
+ private:
+  std::size_t rounds_;
+  double examples_;
+  std::vector<std::vector<double>> shares_;
+  double limit_;
+  std::vector<std::vector<float>> scales_;
+};
+
 std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts& parts = {});
 /// --architecture server: parameters and rule state lie with servers.
-std::unique_ptr<RankDiscipline> make_bsp_by_servers(const Setting& setting);
+std::unique_ptr<RankDiscipline> make_bsp_by_servers(const Setting& setting, const BspParts& parts = {});
 
 }  // namespace sounder::mpi

@@ -3,14 +3,10 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include <sounder/error.hpp>
 #include <sounder/mpi/kv_store.hpp>
-#include <sounder/params/touches.hpp>
 #include <sounder/train/team.hpp>
 
-#include "batch.hpp"
 #include "collectives.hpp"
 #include "gradients/collector.hpp"
 #include "gradients/gradient_rows.hpp"
@@ -110,11 +106,10 @@ class StepOnSum final : public Updater {
 
 class ByServers final : public RankDiscipline {
  public:
-  explicit ByServers(const Setting& setting)
+  ByServers(const Setting& setting, const BspParts& parts)
       : setting_(setting),
         numbers_(setting.kernel.layout),
-        scales_(batch_scales(census(setting.endpoint, setting.kernel, setting.data, own_examples(setting), setting.all_examples),
-                             examples_of_round(setting))),
+        scales_(setting_, numbers_, parts),
         collector_(setting_, numbers_),
         touched_(setting.kernel),
         store_(setting.world, tables_of(setting.kernel.layout), packed_of(setting.parameters), store_options()) {}
@@ -146,19 +141,12 @@ class ByServers final : public RankDiscipline {
             .staleness_updates = {},
             .reads = store.reads,
             .violations = store.violations,
-            .remark = store.first_violation};
+            .remark = store.violations > 0 ? store.first_violation : scales_.remark()};
   }
 
  private:
   static constexpr std::uint64_t kLast = ~std::uint64_t{0};  ///< number of the copy of the last state
 
-  static Range own_examples(const Setting& setting) {
-    return setting.shard_begins.empty() ? Range{} : Range{setting.shard_begins.front(), setting.shard_begins.back()};
-  }
-  static double examples_of_round(const Setting& setting) {
-    const std::size_t rounds = rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples));
-    return static_cast<double>(setting.all_examples) / static_cast<double>(rounds);
-  }
   static std::vector<float> packed_of(const Parameters& parameters) {
     std::vector<float> packed(packed_size(parameters.layout()));
     pack(parameters, packed);
@@ -172,7 +160,7 @@ class ByServers final : public RankDiscipline {
             .visibility = Visibility::exact,
             .updater =
                 [this](ShardRows& shard, int) {
-                  return std::make_unique<StepOnSum>(shard, setting_.kernel, scales_, examples_of_round(setting_));
+                  return std::make_unique<StepOnSum>(shard, setting_.kernel, scales_(), scales_.examples());
                 },
             .audit = setting_.mpi.audit};
   }
@@ -206,7 +194,7 @@ class ByServers final : public RankDiscipline {
 
   const Setting setting_;
   const RowNumbers numbers_;
-  const Scales scales_;
+  const BspScales scales_;
   Collector collector_;
   TouchedRows touched_;
   KvStore store_;
@@ -215,6 +203,8 @@ class ByServers final : public RankDiscipline {
 
 }  // namespace
 
-std::unique_ptr<RankDiscipline> make_bsp_by_servers(const Setting& setting) { return std::make_unique<ByServers>(setting); }
+std::unique_ptr<RankDiscipline> make_bsp_by_servers(const Setting& setting, const BspParts& parts) {
+  return std::make_unique<ByServers>(setting, parts);
+}
 
 }  // namespace sounder::mpi

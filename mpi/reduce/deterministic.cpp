@@ -21,7 +21,10 @@ struct Offer {
 }  // namespace
 
 TreeReducer::TreeReducer(Endpoint& endpoint, const RowNumbers& numbers, const TreeOptions& options)
-    : endpoint_(endpoint), numbers_(numbers), chunk_bytes_(std::max<std::size_t>(64, options.chunk_bytes)) {
+    : endpoint_(endpoint),
+      numbers_(numbers),
+      chunk_bytes_(std::max<std::size_t>(64, options.chunk_bytes)),
+      workers_(options.workers > 0 ? options.workers : endpoint.size()) {
   load_before_.reserve(std::size_t{numbers_.rows()} + 1);
   double before = 0;
   for (std::size_t table = 0; table < numbers_.tables(); ++table)
@@ -30,6 +33,11 @@ TreeReducer::TreeReducer(Endpoint& endpoint, const RowNumbers& numbers, const Tr
       before += options.load.empty() ? static_cast<double>(numbers_.width(table)) : static_cast<double>(options.load[row]);
     }
   load_before_.push_back(before);
+}
+
+std::vector<TreeNode> TreeReducer::subtrees_of(int rank) const {
+  if (rank >= workers_) return {};
+  return subtrees(first_shard_of(rank, workers_), first_shard_of(rank + 1, workers_));
 }
 
 /// Where parts of about the same load begin, and the end. The same on all ranks.
@@ -48,7 +56,7 @@ RowSums TreeReducer::sum(ShardTree& shards) {
   if (ranks == 1) return shards.top();
   std::vector<RowSums> roots;
   Offer offer;
-  for (const TreeNode node : subtrees(first_shard_of(own, ranks), first_shard_of(own + 1, ranks))) {
+  for (const TreeNode node : subtrees_of(own)) {
     roots.push_back(shards.take(node));
     offer.bytes += encoded_size(roots.back().view());
   }
@@ -81,7 +89,7 @@ RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) con
   ShardTree tree(numbers_);
   for (int rank = 0; rank < endpoint_.size(); ++rank) {
     std::span<const std::byte> from = told[static_cast<std::size_t>(rank)].bytes().subspan(skip);
-    for (const TreeNode node : subtrees(first_shard_of(rank, endpoint_.size()), first_shard_of(rank + 1, endpoint_.size()))) {
+    for (const TreeNode node : subtrees_of(rank)) {
       const RowView rows = decode(from, numbers_);
       tree.add(place(node), RowSums{rows.count,
                                     rows.first,

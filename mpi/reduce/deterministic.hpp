@@ -12,12 +12,13 @@ namespace sounder::mpi {
 /// How the work is cut among ranks. None of it changes a bit of the sum.
 struct TreeOptions {
   std::size_t chunk_bytes = kChunkBytes;
+  int workers = 0;  ///< ranks 0 ... workers - 1 own the shards; 0: all do
   /// How many floats of each row one batch is expected to touch, up to the same factor on all ranks: so that the owners of parts
   /// have equal work. Empty: all alike.
   std::span<const float> load;
 };
 
-/// Finishes the tree over the virtual shards between ranks: rank r of P owns shards 64 r / P ... and gives the sums of its subtrees.
+/// Finishes the tree over the virtual shards between ranks: rank r of P workers owns shards 64 r / P ... and gives the sums of its subtrees.
 /// Few bytes go from each to all; many are cut by rows into parts, each of which one rank adds up and hands out: about
 /// 2 (P - 1) / P of the bytes of a subtree for each rank, as in a ring. Called by all ranks in the same order.
 class TreeReducer {
@@ -35,6 +36,7 @@ class TreeReducer {
   virtual TreeNode place(TreeNode node) const { return node; }
 
  private:
+  std::vector<TreeNode> subtrees_of(int rank) const;
   std::vector<std::uint32_t> cuts(std::size_t parts) const;
   RowSums in_parts(const std::vector<RowSums>& roots, std::size_t parts);
   RowSums top_of(std::span<const Payload> told, std::size_t skip) const;
@@ -42,6 +44,7 @@ class TreeReducer {
   Endpoint& endpoint_;
   const RowNumbers numbers_;
   std::size_t chunk_bytes_;
+  int workers_;
   std::vector<double> load_before_;  ///< of the rows before each; the last: of all
 };
 

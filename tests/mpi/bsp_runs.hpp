@@ -28,6 +28,7 @@ struct BspCase {
   std::size_t chunk_bytes = mpi::kChunkBytes;
   std::function<std::unique_ptr<mpi::TreeReducer>(mpi::Endpoint&, const mpi::RowNumbers&, const mpi::TreeOptions&)> tree{};
   float l1 = 0;
+  std::optional<double> sum_limit = 4;
   int dedicated_servers = 0;
   mutable std::uint64_t most_stale = 0;  ///< clocks, in the last run; of rank 0
 
@@ -49,73 +50,80 @@ struct BspCase {
     return {at(rank), at(rank + 1)};
   }
 
+  /// f(setting, kernel, parameters) of one rank.
+  void with_setting(mpi::World& world, const Dataset& data, int workers, int threads,
+                    const std::function<void(const mpi::Setting&, const Kernel&, Parameters&)>& f) const {
+    const std::vector<std::size_t> begins = shards(data);
+    const Kernel own = kernel(data);
+    Parameters parameters(own.layout);
+    own.initialize(parameters, 1);
+    sounder::Options options = options_for(Mode::hogwild, epochs, threads);
+    options.rule = rule;
+    options.batch = batch;
+    options.pin = PinName::none;
+    mpi::Options between;
+    between.architecture = architecture;
+    between.deterministic = deterministic;
+    between.dedicated_servers = dedicated_servers;
+    const auto backend = shm::make_backend(options);
+    backend->prepare(own, data, parameters);
+    const int first = world.rank() < workers ? mpi::first_shard_of(world.rank(), workers) : mpi::kVirtualShards;
+    const int last = world.rank() < workers ? mpi::first_shard_of(world.rank() + 1, workers) : first;
+    f({.world = world,
+       .endpoint = world.endpoint(),
+       .workers = workers,
+       .kernel = own,
+       .data = data,
+       .shard_begins = std::span(begins).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)),
+       .first_shard = first,
+       .all_examples = data.size(),
+       .parameters = parameters,
+       .backend = *backend,
+       .options = options,
+       .mpi = between},
+      own, parameters);
+  }
+
   /// The weights of each rank at the end.
   std::vector<std::vector<float>> run(int ranks, int threads) const {
     const int workers = ranks - dedicated_servers;
     const Dataset data = Dataset::train(small_columns(model, examples), 1);
-    const std::vector<std::size_t> begins = shards(data);
     const std::size_t rounds = mpi::rounds_of_epoch(data.size(), std::min(batch, data.size()));
     std::vector<std::vector<float>> weights(static_cast<std::size_t>(ranks));
     mpi::World::run_inproc(ranks, [&](mpi::World& world) {
-      const auto me = static_cast<std::size_t>(world.rank());
-      const Kernel own = kernel(data);
-      Parameters parameters(own.layout);
-      own.initialize(parameters, 1);
-      sounder::Options options = options_for(Mode::hogwild, epochs, threads);
-      options.rule = rule;
-      options.batch = batch;
-      options.pin = PinName::none;
-      mpi::Options between;
-      between.architecture = architecture;
-      between.deterministic = deterministic;
-      between.dedicated_servers = dedicated_servers;
-      const auto backend = shm::make_backend(options);
-      backend->prepare(own, data, parameters);
-      const bool works = world.rank() < workers;
-      const int first = works ? mpi::first_shard_of(world.rank(), workers) : mpi::kVirtualShards;
-      const int last = works ? mpi::first_shard_of(world.rank() + 1, workers) : first;
-      const mpi::Setting setting{.world = world,
-                                 .endpoint = world.endpoint(),
-                                 .workers = workers,
-                                 .kernel = own,
-                                 .data = data,
-                                 .shard_begins = std::span(begins).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)),
-                                 .first_shard = first,
-                                 .all_examples = data.size(),
-                                 .parameters = parameters,
-                                 .backend = *backend,
-                                 .options = options,
-                                 .mpi = between};
-      mpi::BspParts parts{.chunk_bytes = chunk_bytes};
-      if (tree) parts.tree = tree;
-      const auto mode = mpi::make_bsp(setting, parts);
-      for (int epoch = 0; works && epoch < epochs; ++epoch)
-        for (std::size_t round = 0; round < std::min(rounds, most_rounds); ++round) {
-          Range range = range_of_round(data, world.rank(), workers, round, rounds);
-          if (world.rank() == silent_rank) range.end = range.begin;
-          ChunkQueue queue(data.size(), 1);
-          queue.open(range.begin, range.end, threads);
-          const mpi::RankRound work{.round = {.epoch = epoch,
-                                              .index = epoch * static_cast<int>(rounds) + static_cast<int>(round),
-                                              .rate = rate(own),
-                                              .l1 = l1},
-                                    .queue = queue,
-                                    .ranges = std::span(&range, 1)};
-          int pads = 0;
-          mode->run(work, [&] { ++pads; });
-          CHECK(pads == 1);
+      with_setting(world, data, workers, threads, [&](const mpi::Setting& setting, const Kernel& own, Parameters& parameters) {
+        const bool works = world.rank() < workers;
+        mpi::BspParts parts{.chunk_bytes = chunk_bytes, .sum_limit = sum_limit};
+        if (tree) parts.tree = tree;
+        const auto mode = mpi::make_bsp(setting, parts);
+        for (int epoch = 0; works && epoch < epochs; ++epoch)
+          for (std::size_t round = 0; round < std::min(rounds, most_rounds); ++round) {
+            Range range = range_of_round(data, world.rank(), workers, round, rounds);
+            if (world.rank() == silent_rank) range.end = range.begin;
+            ChunkQueue queue(data.size(), 1);
+            queue.open(range.begin, range.end, threads);
+            const mpi::RankRound work{.round = {.epoch = epoch,
+                                                .index = epoch * static_cast<int>(rounds) + static_cast<int>(round),
+                                                .rate = rate(own),
+                                                .l1 = l1},
+                                      .queue = queue,
+                                      .ranges = std::span(&range, 1)};
+            int pads = 0;
+            mode->run(work, [&] { ++pads; });
+            CHECK(pads == 1);
+          }
+        if (works) {
+          mode->refresh();
+          const std::vector<float> seen = weights_of(parameters);
+          mode->leave();
+          mode->finish();
+          CHECK(seen == weights_of(parameters));
+        } else {
+          mode->finish();
         }
-      if (works) {
-        mode->refresh();
-        const std::vector<float> seen = weights_of(parameters);
-        mode->leave();
-        mode->finish();
-        CHECK(seen == weights_of(parameters));
-      } else {
-        mode->finish();
-      }
-      if (world.rank() == 0) most_stale = mode->telemetry().staleness_clocks.max();
-      weights[me] = weights_of(parameters);
+        if (world.rank() == 0) most_stale = mode->telemetry().staleness_clocks.max();
+        weights[static_cast<std::size_t>(world.rank())] = weights_of(parameters);
+      });
     });
     return weights;
   }

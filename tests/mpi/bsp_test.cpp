@@ -10,6 +10,7 @@
 
 #include "batch.hpp"
 #include "gradients/gradient_rows.hpp"
+#include "gradients/sum_limit.hpp"
 #include "mpi/bsp_runs.hpp"
 
 using namespace sounder;
@@ -26,7 +27,7 @@ std::vector<float> by_hand(const BspCase& c) {
   kernel.initialize(parameters, 1);
   const std::size_t rounds = rounds_of_epoch(data.size(), std::min(c.batch, data.size()));
   auto shares = touch_frequencies(kernel, data);
-  const auto scales = batch_scales(shares, static_cast<double>(data.size()) / static_cast<double>(rounds));
+  const auto scales = batch_scales(shares, static_cast<double>(data.size()) / static_cast<double>(rounds) / *c.sum_limit);
   Gradient gradient(kernel);
   for (int epoch = 0; epoch < c.epochs; ++epoch)
     for (std::size_t round = 0; round < rounds; ++round) {
@@ -84,6 +85,7 @@ TEST_SUITE("mpi") {
   TEST_CASE("a deterministic run has the same bits for any number of ranks, threads and sizes of chunks") {
     for (const ModelName model : {ModelName::logistic, ModelName::softmax, ModelName::mf}) {
       BspCase c{.model = model, .deterministic = true};
+      c.sum_limit.reset();  // what is measured for it must not depend on the ranks either
       const std::vector<float> alone = c.run(1, 1)[0];
       CHECK(std::ranges::any_of(alone, [](float w) { return w != 0; }));
       for (const int ranks : {1, 2, 3, 4, 5, 8})
@@ -144,6 +146,38 @@ TEST_SUITE("mpi") {
           CHECK(c.most_stale == 0);
         }
       }
+  }
+
+  TEST_CASE("gradients are added up as far as no step overshoots, the same on any number of ranks") {
+    // Examples that are all alike are the worst case: their gradients point one way, and each step goes half way already.
+    const auto limit_of = [](const Dataset& data, ModelName model, int ranks, std::size_t batch) {
+      std::vector<double> limits(static_cast<std::size_t>(ranks));
+      World::run_inproc(ranks, [&](World& world) {
+        BspCase c{.model = model, .batch = batch};
+        c.with_setting(world, data, ranks, 1, [&](const Setting& setting, const Kernel&, Parameters&) {
+          const RowNumbers numbers(setting.kernel.layout);
+          const auto shares = census(setting.endpoint, setting.kernel, data, {setting.shard_begins.front(), setting.shard_begins.back()}, data.size());
+          limits[static_cast<std::size_t>(world.rank())] = sum_limit(setting, numbers, shares, static_cast<double>(batch));
+        });
+      });
+      for (const double limit : limits) CHECK(limit == limits[0]);
+      return limits[0];
+    };
+    Columns alike;
+    for (std::size_t i = 0; i < 512; ++i) {
+      alike.values.insert(alike.values.end(), {3, 4});
+      alike.labels.push_back(i % 2 == 0 ? 1.f : -1.f);
+    }
+    alike.width = 2;
+    alike.name = "alike";
+    const Dataset same = Dataset::train(alike, 1), mixed = Dataset::train(small_columns(ModelName::logistic, 1024), 1);
+    const double narrow = limit_of(same, ModelName::squared, 1, 64), wide = limit_of(mixed, ModelName::logistic, 1, 64);
+    CHECK(narrow <= 2);
+    CHECK(wide >= 8);
+    for (const int ranks : {2, 3}) {
+      CHECK(limit_of(same, ModelName::squared, ranks, 64) == narrow);
+      CHECK(limit_of(mixed, ModelName::logistic, ranks, 64) == wide);
+    }
   }
 
   TEST_CASE("--batch all is one step an epoch along the whole gradient") {
