@@ -41,6 +41,7 @@ class RankCurve {
   double step_at(int epoch) const;
 
  private:
+  double default_step() const;
   bool add(int point, const Progress::Declared& when, std::span<const float> packed, sounder::Result& run);
   std::vector<float> bring(int point, RankDiscipline& mode);
   std::vector<Progress::Declared> declared_points(const End& end);
