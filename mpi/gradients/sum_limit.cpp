@@ -98,7 +98,7 @@ double sum_limit(const Setting& setting, const RowNumbers& numbers, const std::v
   };
   std::vector<double> direction = moved({start.sums.begin(), start.sums.end()}, 1);
   const double reach = length(direction);  // of one step along the mean: where training goes first
-  if (!(reach > 0) || !std::isfinite(reach)) return reach > 0 ? 1 : kMost;
+  if (!(reach > 0) || !std::isfinite(reach)) return 1;  // nothing to measure along
 
   /// How much longer a movement becomes when a round answers to it.
   const auto answer = [&](double limit) {
