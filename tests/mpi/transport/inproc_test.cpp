@@ -214,7 +214,7 @@ TEST_SUITE("mpi") {
     const auto network = InprocNetwork::make(4);
     std::mutex mutex;
     std::vector<std::string> verdicts;
-    on_ranks(*network, 4, 1, [&](Endpoint& endpoint) {
+    on_ranks(*network, 4, 5, [&](Endpoint& endpoint) {
       endpoint.set_hosts({"A", "A", "B", "B"});
       barrier(endpoint);
       if (endpoint.rank() == 2) return network->cut_off(2);
@@ -240,7 +240,7 @@ TEST_SUITE("mpi") {
     const auto network = InprocNetwork::make(3);
     std::mutex mutex;
     std::vector<std::string> verdicts;
-    on_ranks(*network, 3, 1, [&](Endpoint& endpoint) {
+    on_ranks(*network, 3, 5, [&](Endpoint& endpoint) {
       barrier(endpoint);
       std::string verdict;
       if (endpoint.rank() == 2) {
