@@ -1,0 +1,79 @@
+#if SOUNDER_HAS_MPI
+
+#include "transport/mpi/calls.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+
+#include "transport/mpi.hpp"
+
+namespace sounder::mpi {
+namespace {
+
+// Written by: communication threads, and those that make and end transports. Read by: tests. Relaxed: a count.
+std::atomic<int> handles{0};
+
+}  // namespace
+
+int open_mpi_handles() { return handles.load(std::memory_order_relaxed); }
+
+void count_handles(int change) { handles.fetch_add(change, std::memory_order_relaxed); }
+
+void check_mpi(int status, const char* what) {
+  if (status == MPI_SUCCESS) return;
+  std::array<char, MPI_MAX_ERROR_STRING> text{};
+  int length = 0;
+  MPI_Error_string(status, text.data(), &length);
+  throw Error(fmt::format("MPI failed to {}: {}", what, text.data()));
+}
+
+MPI_Comm duplicate(MPI_Comm communicator) {
+  MPI_Comm copy = MPI_COMM_NULL;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Comm_idup(communicator, &copy, &request), "duplicate a communicator");
+  for (int done = 0; !done;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "duplicate a communicator");
+    if (!done) std::this_thread::yield();  // the library does not, see make_mpi_transport
+  }
+  count_handles(1);
+  MPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN);
+  return copy;
+}
+
+void release(MPI_Comm& communicator) {
+  MPI_Comm_free(&communicator);
+  count_handles(-1);
+}
+
+int rank_in(MPI_Comm communicator) {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(communicator, &rank), "ask for the rank");
+  return rank;
+}
+
+int ranks_in(MPI_Comm communicator) {
+  int ranks = 1;
+  check_mpi(MPI_Comm_size(communicator, &ranks), "ask for the number of ranks");
+  return ranks;
+}
+
+std::string library_name() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  std::string name = text.data();
+  name.resize(std::min(name.find_first_of(",\n"), name.size()));
+  const std::size_t version = name.find(" v");
+  if (version != std::string::npos) name.erase(version + 1, 1);
+  return name;
+}
+
+}  // namespace sounder::mpi
+
+#endif

@@ -1,0 +1,26 @@
+// Calls of the MPI library: a status other than success becomes an Error, and what is open is counted.
+#pragma once
+
+#include <string>
+
+#include <mpi.h>
+
+namespace sounder::mpi {
+
+/// Throws Error where a call did not succeed: "MPI failed to `what`: ...".
+void check_mpi(int status, const char* what);
+
+/// So many requests and communicators more, or less, are open: what open_mpi_handles() tells.
+void count_handles(int change);
+
+/// Of all ranks of the communicator at once. Counted; errors in it are returned, not fatal.
+MPI_Comm duplicate(MPI_Comm communicator);
+/// Frees what duplicate() made.
+void release(MPI_Comm& communicator);
+int rank_in(MPI_Comm communicator);
+int ranks_in(MPI_Comm communicator);
+
+/// "Open MPI 4.1.4" of what the library says of itself at length.
+std::string library_name();
+
+}  // namespace sounder::mpi

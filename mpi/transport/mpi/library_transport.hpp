@@ -1,0 +1,46 @@
+// The transport over the MPI library.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "transport/mpi.hpp"
+#include "transport/mpi/arrivals.hpp"
+#include "transport/mpi/calls.hpp"
+#include "transport/mpi/idle.hpp"
+#include "transport/mpi/requests.hpp"
+
+namespace sounder::mpi {
+
+class LibraryTransport final : public MpiTransport {
+ public:
+  /// Over duplicates of `parent`. `finalize`: MPI, at the end.
+  LibraryTransport(MPI_Comm parent, bool finalize);
+  ~LibraryTransport() override;
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  void send(int to, Frame frame) override;
+  std::optional<Frame> receive() override;
+  bool flushed() override;
+  void sleep(double seconds) override { idle_.sleep(seconds, !sends_.empty() || arrivals_.under_way()); }
+  void wake() override { idle_.wake(); }
+  bool ends_together() const override { return true; }
+  std::string name() const override { return name_; }
+  void abandon() override;
+  void abort(int status) override;
+  MPI_Comm communicator() override { return reductions_; }
+
+ private:
+  const bool finalize_;
+  const std::string name_;
+  MPI_Comm headers_, payloads_, reductions_;
+  const int rank_, size_;
+  Requests<std::shared_ptr<const void>> sends_;
+  Arrivals arrivals_;
+  Idle idle_;
+  bool abandoned_ = false;
+};
+
+}  // namespace sounder::mpi
