@@ -1,63 +1,24 @@
 // A rank's end of the network: one communication thread that alone calls the transport, and what other threads ask of it.
 #pragma once
 
-#include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
-#include <thread>
-#include <tuple>
-#include <utility>
 #include <vector>
 
-#include <sounder/error.hpp>
-
+#include "endpoint/link.hpp"
+#include "endpoint/waiting.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/membership.hpp"
 #include "transport/transport.hpp"
 
 namespace sounder::mpi {
 
-/// A rank is missing: it died, hangs or is cut off. The message names who waited for whom, and what the survivors agreed on.
-class RankLost : public Error {
- public:
-  using Error::Error;
-};
-
-/// Something that the communication thread will make happen, and another thread waits for.
-class Signal {
- public:
-  /// On the communication thread: in a handler, in posted work, in a step.
-  void set() { set_.store(true, std::memory_order_release); }
-  bool is_set() const { return set_.load(std::memory_order_acquire); }
-
- private:
-  // Written by: the communication thread, once. Read by: the waiting thread. Order: release and acquire: what happened before
-  // set() is seen after the wait.
-  std::atomic<bool> set_{false};
-};
-
-/// Why a thread waits, for the error and for the record of who waited for whom.
-struct Waiting {
-  std::string_view what;    ///< "the gradients of the round"
-  std::uint64_t clock = 0;  ///< the own round
-  /// The ranks that are still missing. Asked on the communication thread, between frames: it may read what handlers write, and must
-  /// not call the endpoint. Without it receive() blames the sender, and wait() nobody.
-  std::function<std::vector<int>()> on;
-};
-
-/// Traffic with one other rank; what a rank sends itself does not count.
-struct Link {
-  std::uint64_t bytes_sent = 0, messages_sent = 0, bytes_received = 0, messages_received = 0;  ///< headers included
-  double waited_seconds = 0;  ///< that threads of this rank waited for that one; waits for several are split between them
-};
+class CommunicationThread;
+struct Desk;
+struct Waiter;
 
 struct EndpointOptions {
   double deadline_seconds = 60;  ///< of every wait
@@ -119,64 +80,15 @@ class Endpoint final : public Outbox {
   void set_hosts(std::vector<std::string> hosts);
 
  private:
-  using Clock = std::chrono::steady_clock;
-  using Key = std::tuple<Kind, int, std::uint64_t>;
-  using Handler = std::shared_ptr<const std::function<void(Frame)>>;
-  struct Waiter;
-  struct Poller;
-  struct Letter {
-    std::uint64_t arrival;
-    Frame frame;
-  };
-
-  void live();
-  bool work();
-  bool step_pollers();
-  void dispatch(Frame frame);
-  void settle(int source);
-  void flush();
-  void watch();
-  void announce(const std::string& reason);
-  bool ended();
-  double patience() const;
-  void add(std::function<void()> work);
+  void ask(std::function<void()> work);
   void await(std::unique_lock<std::mutex>& lock, Waiter& waiter);
-  bool on_thread() const;
-  template <class F>
-  void guard(F f) noexcept;
-  std::vector<WaitReport> reports();
 
   const std::unique_ptr<Transport> transport_;
   const int rank_, size_;
-  const EndpointOptions options_;
-
-  // What threads ask of the communication thread, and what it tells them.
-  mutable std::mutex mutex_;
-  std::vector<std::pair<int, Frame>> outgoing_;           // guarded by mutex_
-  std::vector<std::function<void()>> posted_;             // guarded by mutex_
-  std::vector<Waiter*> waiters_;                          // guarded by mutex_; each takes itself out
-  std::map<Key, std::deque<Letter>> mailbox_;             // guarded by mutex_
-  std::array<Handler, kKinds> handlers_;                  // guarded by mutex_; called outside of it
-  std::vector<Link> links_;                               // guarded by mutex_
-  std::string failure_;                                   // guarded by mutex_; written once
-  int speaker_ = 0;                                       // guarded by mutex_; written before failure_
-  double wait_seconds_ = 0;                               // guarded by mutex_
-  bool stop_ = false;                                     // guarded by mutex_
+  const std::unique_ptr<Desk> desk_;
   // Written by: threads that call collectives. Read by: the same. Relaxed: only the number matters.
   std::atomic<std::uint64_t> tags_{0};
-
-  // The communication thread's own.
-  std::vector<Poller*> pollers_;
-  std::vector<std::pair<int, Frame>> leaving_;
-  std::vector<std::function<void()>> working_;
-  std::vector<int> byes_;                 ///< of each rank; kChannels: it has left
-  std::vector<Clock::time_point> heard_;  ///< when each rank last sent anything
-  std::uint64_t arrivals_ = 0;
-  std::unique_ptr<Membership> membership_;
-  Clock::time_point watched_{}, goodbye_{}, pinged_{};
-  bool failed_ = false, said_goodbye_ = false;
-
-  std::thread thread_;
+  const std::unique_ptr<CommunicationThread> thread_;  // last: it ends before all else
 };
 
 }  // namespace sounder::mpi

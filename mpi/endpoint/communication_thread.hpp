@@ -1,0 +1,80 @@
+// The one thread of a rank that calls the transport: sends, takes in, watches the deadlines, and takes leave.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "endpoint/desk.hpp"
+#include "endpoint/pollers.hpp"
+#include "endpoint/watch.hpp"
+#include "protocol/frame.hpp"
+#include "transport/transport.hpp"
+
+namespace sounder::mpi {
+
+class CommunicationThread {
+ public:
+  CommunicationThread(Desk& desk, Transport& transport, double deadline_seconds);
+  /// As ~Endpoint.
+  ~CommunicationThread();
+  CommunicationThread(const CommunicationThread&) = delete;
+  CommunicationThread& operator=(const CommunicationThread&) = delete;
+
+  // Any thread.
+  bool is_current() const;
+  /// Something lies on the desk.
+  void wake() {
+    if (!is_current()) transport_.wake();
+  }
+  /// As Endpoint::fail.
+  void fail(const std::string& reason) {
+    if (desk_.fail(reason)) transport_.wake();
+  }
+  double processor_seconds() const;
+
+  // On the thread itself.
+  /// Calls f; what it throws fails the run.
+  template <class F>
+  void guard(const F& f) noexcept {
+    try {
+      f();
+    } catch (...) {
+      fail_with(std::current_exception());
+    }
+  }
+  Pollers& pollers() { return pollers_; }
+  Watch& watch() { return watch_; }
+
+ private:
+  void live();
+  bool work();
+  void flush();
+  bool receive();
+  void dispatch(Frame frame);
+  void settle(int source);
+  void look();
+  void announce(const std::string& reason);
+  void fail_with(const std::exception_ptr& error) noexcept;
+  bool ended();
+  double patience() const;
+
+  Desk& desk_;
+  Transport& transport_;
+  const int rank_;
+  const double deadline_seconds_;
+
+  // The thread's own.
+  std::vector<std::pair<int, Frame>> leaving_;
+  std::vector<std::function<void()>> working_;
+  Pollers pollers_;
+  Watch watch_;
+  bool failed_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace sounder::mpi

@@ -1,0 +1,44 @@
+// What the threads of a rank ask of its communication thread, and what it tells them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "endpoint/link.hpp"
+#include "endpoint/mailbox.hpp"
+#include "endpoint/waits.hpp"
+#include "protocol/frame.hpp"
+
+namespace sounder::mpi {
+
+/// Everything but `mutex` is guarded by it. Whoever leaves something here wakes the communication thread.
+struct Desk {
+  Desk(int rank, int size, double deadline_seconds) : waits(rank, deadline_seconds), links(static_cast<std::size_t>(size)) {}
+
+  /// Notes why the run is over, once, and wakes who waits. False: it was over.
+  bool fail(const std::string& reason) {
+    decltype(outgoing) unsent;  // let go of without the mutex: a payload's keeper may call back
+    const std::lock_guard lock(mutex);
+    if (!failure.empty()) return false;
+    failure = reason.empty() ? "the run failed" : reason;
+    unsent.swap(outgoing);
+    waits.wake_all();
+    return true;
+  }
+
+  std::mutex mutex;
+  std::vector<std::pair<int, Frame>> outgoing;
+  std::vector<std::function<void()>> posted;
+  Waits waits;
+  Mailbox mailbox;
+  std::vector<Link> links;  ///< by rank
+  std::string failure;      ///< written once
+  int speaker = 0;          ///< written before `failure`
+  bool stop = false;        ///< ends the thread when all is done
+};
+
+}  // namespace sounder::mpi
