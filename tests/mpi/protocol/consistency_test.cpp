@@ -40,6 +40,10 @@ class Two {
     clients[worker]->clock(*ports_[worker]);
     deliver();
   }
+  /// So many clocks of both, in turn.
+  void clocks_of_both(int clocks) {
+    for (int i = 0; i < clocks; ++i) clock(0), clock(1);
+  }
   /// Begins a read; it may have to wait.
   struct Read {
     std::vector<float> value{-1};
@@ -50,6 +54,12 @@ class Two {
     clients[worker]->pull(kRow, read->value, [read] { read->done = true; }, *ports_[worker]);
     deliver();
     return read;
+  }
+  /// One that does not have to wait.
+  float value_of_read(int worker) {
+    const auto begun = read(worker);
+    CHECK(begun->done);
+    return begun->value[0];
   }
   bool allowed_by(const Promises& promises) const { return check(history, promises).violations == 0; }
 
@@ -89,85 +99,74 @@ class Two {
   std::deque<std::pair<int, Frame>> under_way_;
 };
 
-const Promises kAsync{}, kAtLeast2{2, Visibility::at_least, true}, kAtLeast1{1, Visibility::at_least, true}, kExact1{1, Visibility::exact, false},
-    kBsp{0, Visibility::exact, false};
+const Promises kAsync{}, kAtLeast2{2, Visibility::at_least, true}, kAtLeast1{1, Visibility::at_least, true},
+    kExact2{2, Visibility::exact, false}, kExact1{1, Visibility::exact, false}, kBsp{0, Visibility::exact, false};
+
+/// A read of worker 0 waits for worker 1, and is given `value` when that has completed its clock.
+void check_waits(Two& two, float value) {
+  const auto waits = two.read(0);
+  CHECK_FALSE(waits->done);
+  CHECK(two.server.parked() == 1);
+  CHECK(two.clients[0]->awaited() == std::vector<int>{1});  // it knows whom it waits for
+  two.clock(1);
+  CHECK(waits->done);
+  CHECK(waits->value[0] == value);
+}
+
+void check_tells_apart(const Two& execution, const Promises& allows, const Promises& forbids) {
+  CHECK(execution.allowed_by(allows));
+  CHECK_FALSE(execution.allowed_by(forbids));
+}
 
 }  // namespace
 
 TEST_SUITE("mpi") {
   TEST_CASE("an execution that async allows and ssp forbids: a read in clock 3 that misses all of a slow worker") {
-    Two async(Policy::async());
-    for (int clock = 0; clock < 3; ++clock) async.clock(0);
-    const auto read = async.read(0);
-    CHECK(read->done);
-    CHECK(read->value[0] == 111);
-    CHECK(async.allowed_by(kAsync));
-    CHECK_FALSE(async.allowed_by(kAtLeast2));
-
-    Two ssp(Policy::ssp(2, Visibility::at_least));
-    for (int clock = 0; clock < 3; ++clock) ssp.clock(0);
-    const auto waits = ssp.read(0);
-    CHECK_FALSE(waits->done);
-    CHECK(ssp.server.parked() == 1);
-    CHECK(ssp.clients[0]->awaited() == std::vector<int>{1});  // it knows whom it waits for
-    ssp.clock(1);
-    CHECK(waits->done);
-    CHECK(waits->value[0] == 113);
+    Two async(Policy::async()), ssp(Policy::ssp(2, Visibility::at_least));
+    for (Two* const two : {&async, &ssp})
+      for (int clock = 0; clock < 3; ++clock) two->clock(0);
+    CHECK(async.value_of_read(0) == 111);
+    check_tells_apart(async, kAsync, kAtLeast2);
+    check_waits(ssp, 113);
     CHECK(ssp.allowed_by(kAtLeast2));
   }
 
   TEST_CASE("an execution that ssp at-least allows and ssp exact forbids: a read that holds an update newer than it is due") {
-    Two at_least(Policy::ssp(1, Visibility::at_least));
-    at_least.clock(1);
-    const auto newer = at_least.read(0);
-    CHECK(newer->value[0] == 2);
-    CHECK(at_least.allowed_by(kAtLeast1));
-    CHECK_FALSE(at_least.allowed_by(kExact1));
-
-    Two exact(Policy::ssp(1, Visibility::exact));
-    exact.clock(1);
-    const auto due = exact.read(0);
-    CHECK(due->value[0] == 0);
+    Two at_least(Policy::ssp(1, Visibility::at_least)), exact(Policy::ssp(1, Visibility::exact));
+    for (Two* const two : {&at_least, &exact}) two->clock(1);
+    CHECK(at_least.value_of_read(0) == 2);
+    check_tells_apart(at_least, kAtLeast1, kExact1);
+    CHECK(exact.value_of_read(0) == 0);
     CHECK(exact.allowed_by(kExact1));
   }
 
   TEST_CASE("an execution that ssp exact with staleness 1 allows and bsp forbids: a read that misses the clock before") {
-    Two ssp(Policy::ssp(1, Visibility::exact));
-    ssp.clock(0);
-    const auto early = ssp.read(0);
-    CHECK(early->done);
-    CHECK(early->value[0] == 0);
-    CHECK(ssp.allowed_by(kExact1));
-    CHECK_FALSE(ssp.allowed_by(kBsp));
-
-    Two bsp(Policy::ssp(0, Visibility::exact));
-    bsp.clock(0);
-    const auto waits = bsp.read(0);
-    CHECK_FALSE(waits->done);
-    bsp.clock(1);
-    CHECK(waits->done);
-    CHECK(waits->value[0] == 3);
+    Two ssp(Policy::ssp(1, Visibility::exact)), bsp(Policy::ssp(0, Visibility::exact));
+    for (Two* const two : {&ssp, &bsp}) two->clock(0);
+    CHECK(ssp.value_of_read(0) == 0);
+    check_tells_apart(ssp, kExact1, kBsp);
+    check_waits(bsp, 3);
     CHECK(bsp.allowed_by(kBsp));
   }
 
   TEST_CASE("exact reads of a slow worker stay behind those of a fast one: each gets the state that is due in its clock") {
     Two exact(Policy::ssp(2, Visibility::exact));
-    for (int clock = 0; clock < 2; ++clock) exact.clock(0), exact.clock(1);
+    exact.clocks_of_both(2);
     exact.clock(0);
-    CHECK(exact.read(0)->value[0] == 3);  // clock 3: due is clock 0
-    CHECK(exact.read(1)->value[0] == 0);  // clock 2: due is nothing, though clocks 0 and 1 are applied
+    CHECK(exact.value_of_read(0) == 3);  // clock 3: due is clock 0
+    CHECK(exact.value_of_read(1) == 0);  // clock 2: due is nothing, though clocks 0 and 1 are applied
     CHECK(exact.server.data()[0] == 33);
-    CHECK(exact.allowed_by({2, Visibility::exact, false}));
+    CHECK(exact.allowed_by(kExact2));
   }
 
   TEST_CASE("a staleness that shrinks and grows at run time is the one in force at each read; exact reads never go back") {
     Two exact(Policy::ssp(2, Visibility::exact));
-    for (int clock = 0; clock < 2; ++clock) exact.clock(0), exact.clock(1);
+    exact.clocks_of_both(2);
     exact.clients[0]->set_staleness(0);
-    CHECK(exact.read(0)->value[0] == 33);
+    CHECK(exact.value_of_read(0) == 33);
     exact.clients[0]->set_staleness(2);
     exact.clock(0);
-    CHECK(exact.read(0)->value[0] == 33);  // 2 clocks back would be behind what it has read
-    CHECK(exact.allowed_by({2, Visibility::exact, false}));
+    CHECK(exact.value_of_read(0) == 33);  // 2 clocks back would be behind what it has read
+    CHECK(exact.allowed_by(kExact2));
   }
 }
