@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/buffers.hpp"
+
 namespace sounder::mpi {
 
 /// Frames between two ranks arrive in the order in which they were sent, if they are on one channel. Nothing is promised
@@ -71,7 +73,7 @@ class Payload {
   /// Bytes to be filled by `fill(std::span<std::byte>)`, not zeroed before, aligned for any type up to 16 bytes.
   template <class F>
   static Payload filled(std::size_t size, F fill) {
-    std::shared_ptr<std::byte[]> keeper(new std::byte[size]);
+    std::shared_ptr<std::byte[]> keeper = make_buffer(size);
     std::byte* const data = keeper.get();
     fill(std::span(data, size));
     return Payload({data, size}, std::move(keeper));

@@ -77,7 +77,7 @@ bool Arrivals::accept() {
 void Arrivals::expect(const std::shared_ptr<Incoming>& incoming) {
   const Header& header = incoming->header;
   incoming->size = header.bytes;
-  incoming->buffer.reset(new std::byte[incoming->size]);
+  incoming->buffer = make_buffer(incoming->size);
   for_each_part(incoming->size, [&](std::size_t begin, int size) {
     MPI_Request request = MPI_REQUEST_NULL;
     check_mpi(MPI_Irecv(incoming->buffer.get() + begin, size, MPI_BYTE, header.source, static_cast<int>(header.channel), payloads_, &request),
