@@ -82,7 +82,7 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.text("--pad", "every round lasts at least MS milliseconds, asleep (default 0)", "MS",
             [&](const std::string& value) { o.pad_seconds = number_of<double>("--pad", value) / 1000; });
   line.path("--straggler", o.straggler, "slow ranks, in multiples of --pad: rank:1=4x, random:p=0.1,10x, or pareto:1.5", "SPEC");
-  line.on("--audit", o.audit, "check that every read is as fresh as the mode promises");
+  line.on("--audit", o.audit, "check that every read is as fresh, and every merge as whole, as the mode promises");
   line.number<double>("--deadline", o.deadline_seconds, fmt::format("seconds that a rank is waited for before it counts as lost (default {})", o.deadline_seconds));
 }
 

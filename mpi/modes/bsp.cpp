@@ -30,6 +30,7 @@
 #include "gradients/gradient_rows.hpp"
 #include "gradients/shard_order.hpp"
 #include "gradients/sum_limit.hpp"
+#include "merge_audit.hpp"
 #include "reduce/row_reducer.hpp"
 
 namespace sounder::mpi {
@@ -51,26 +52,35 @@ namespace {
 class Bulk : public RankDiscipline {
  public:
   Bulk(const Setting& setting, const BspParts& parts)
-      : setting_(setting), numbers_(setting.kernel.layout), scales_(setting, numbers_, parts) {
+      : setting_(setting), numbers_(setting.kernel.layout), scales_(setting, numbers_, parts), audit_(setting.mpi.audit) {
     telemetry_.remark = scales_.remark();
   }
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
+    gave_ = {};
     const RowSums sums = sum(round, pad);
+    const Checksum got = audit_.on() ? checksum(sums.view(), numbers_) : Checksum{};
     step_on(sums.view(), numbers_, setting_.kernel, context_of(setting_, round.round), scales_(), setting_.backend.team());
+    if (audit_.on()) audit_.sum(setting_.endpoint, static_cast<std::uint64_t>(round.round.index), gave_, got, setting_.parameters);
     telemetry_.staleness_clocks.add(0);
   }
   void finish() override {}
-  ModeTelemetry telemetry() const override { return telemetry_; }
+  ModeTelemetry telemetry() const override {
+    ModeTelemetry telemetry = telemetry_;
+    audit_.report(telemetry);
+    return telemetry;
+  }
 
  protected:
-  /// The gradient of the round, of all ranks; pads between the own one and what comes of the others.
+  /// The gradient of the round, of all ranks; pads between the own one and what comes of the others. Says what this rank gave.
   virtual RowSums sum(const RankRound& round, const std::function<void()>& pad) = 0;
 
   const Setting setting_;
   const RowNumbers numbers_;
   const BspScales scales_;
   ModeTelemetry telemetry_;
+  MergeAudit audit_;
+  Checksum gave_;  ///< in this round
 };
 
 class AllReduce final : public Bulk {
@@ -78,18 +88,21 @@ class AllReduce final : public Bulk {
   AllReduce(const Setting& setting, const BspParts& parts)
       : Bulk(setting, parts),
         collector_(setting_, numbers_),
-        reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, parts.chunk_bytes), numbers_) {}
+        reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, parts.chunk_bytes), numbers_),
+        sum_(parts.sum) {}
 
  protected:
   RowSums sum(const RankRound& round, const std::function<void()>& pad) override {
     RowSums own = collector_(round);
     pad();
-    return reducer_.sum(std::move(own));
+    if (audit_.on()) gave_ = checksum(own.view(), numbers_);
+    return sum_(reducer_, std::move(own));
   }
 
  private:
   Collector collector_;
   RowReducer reducer_;
+  std::function<RowSums(RowReducer&, RowSums)> sum_;
 };
 
 /// What a round takes of each shard depends on (seed, epoch, round, shard) alone, one thread gathers it, and a fixed tree adds it up.
@@ -109,6 +122,7 @@ class Deterministic final : public Bulk {
     const std::size_t in_epoch = static_cast<std::size_t>(round.round.index) - static_cast<std::size_t>(epoch) * scales_.rounds();
     // Written by: the workers, which draw shards. Relaxed: only the number matters.
     std::atomic<std::size_t> next{0};
+    std::vector<Checksum> gave(gradients_.size());  // by worker
     setting_.backend.team().run([&](int worker) {
       Gradient& gradient = gradients_[static_cast<std::size_t>(worker)];
       for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) + 1 < setting_.shard_begins.size();) {
@@ -117,9 +131,12 @@ class Deterministic final : public Bulk {
         const Range range = slice_of_shard(shard, size, in_epoch, scales_.rounds(), setting_.options.seed, epoch);
         gradient.collect(context, setting_.data.examples(), begin + range.begin, begin + range.end);
         gradient.close_intercept();
-        shards_.add({0, shard}, take_rows(gradient, numbers_));
+        RowSums rows = take_rows(gradient, numbers_);
+        if (audit_.on()) gave[static_cast<std::size_t>(worker)] += checksum(rows.view(), numbers_);
+        shards_.add({0, shard}, std::move(rows));
       }
     });
+    for (const Checksum& of_worker : gave) gave_ += of_worker;
     pad();
     return tree_->sum(shards_);
   }

@@ -4,17 +4,20 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "modes/mode.hpp"
 #include "reduce/deterministic.hpp"
+#include "reduce/row_reducer.hpp"
 
 namespace sounder::mpi {
 
-/// What tests exchange: how sums are cut for travelling, and who finishes the tree over the shards.
+/// What tests exchange: how sums are cut for travelling, how rows are added up, and who finishes the tree over the shards.
 struct BspParts {
   std::size_t chunk_bytes = kChunkBytes;
   std::optional<double> sum_limit{};  ///< of gradients of a row, see gradients/sum_limit.hpp; unset: measured
+  std::function<RowSums(RowReducer&, RowSums mine)> sum = [](RowReducer& reducer, RowSums mine) { return reducer.sum(std::move(mine)); };
   std::function<std::unique_ptr<TreeReducer>(Endpoint&, const RowNumbers&, const TreeOptions&)> tree =
       [](Endpoint& endpoint, const RowNumbers& numbers, const TreeOptions& options) {
         return std::make_unique<TreeReducer>(endpoint, numbers, options);

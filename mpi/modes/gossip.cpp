@@ -22,6 +22,7 @@
 #include <xxhash.h>
 
 #include "collectives.hpp"
+#include "merge_audit.hpp"
 #include "protocol/mixing.hpp"
 #include "reduce/mean.hpp"
 
@@ -78,7 +79,8 @@ class Gossip final : public RankDiscipline {
         topology_(agreed_topology(setting)),
         mixing_(topology_),
         gone_(static_cast<std::size_t>(setting.workers)),
-        mixed_(packed_size(setting.kernel.layout)) {}
+        mixed_(packed_size(setting.kernel.layout)),
+        audit_(setting.mpi.audit) {}
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
     setting_.backend.run(round.round, round.queue);
@@ -114,6 +116,7 @@ class Gossip final : public RankDiscipline {
     const auto own = mine.as<float>();
     std::copy(own.begin(), own.end(), mixed_.begin());
     MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mixed_, 1);
+    if (audit_.on()) audit_.mean(setting_.endpoint, clock_, checksum(own), 1, mixed_);
     unpack(mixed_, setting_.parameters);
     double apart = 0, length = 0;
     for (std::size_t i = 0; i < own.size(); ++i) {
@@ -131,6 +134,7 @@ class Gossip final : public RankDiscipline {
   ModeTelemetry telemetry() const override {
     ModeTelemetry telemetry = telemetry_;
     if (!telemetry.remark.empty()) telemetry.remark += fmt::format("; spectral gap {:.3g} a {}", mixing_.spectral_gap(), period());
+    audit_.report(telemetry);
     return telemetry;
   }
 
@@ -145,12 +149,20 @@ class Gossip final : public RankDiscipline {
     });
   }
 
+  /// What the values of this rank count for there.
+  double weight_at(int target) const {
+    for (const Share& share : mixing_.shares(target, clock_))
+      if (share.rank == me()) return share.weight;
+    return 0;
+  }
+
   void tell(std::uint64_t examples) {
     mine_ = packed();
     for (const int target : topology_.targets(me(), clock_)) {
       if (gone(target)) continue;
-      setting_.endpoint.send(
-          target, {.kind = Kind::parameters, .channel = Channel::gossip, .tag = clock_, .clock = clock_, .examples = examples}, mine_);
+      Header header{.kind = Kind::parameters, .channel = Channel::gossip, .tag = clock_, .clock = clock_, .examples = examples};
+      if (audit_.on()) MixingAudit::sign(header, weight_at(target), mine_.as<float>());
+      setting_.endpoint.send(target, header, mine_);
       ++messages_;
     }
   }
@@ -166,15 +178,20 @@ class Gossip final : public RankDiscipline {
       }
       const std::uint64_t late = clock_ - std::min(clock_, frame.header.clock);
       telemetry_.staleness_clocks.add(late);
-      if (setting_.mpi.audit) ++telemetry_.reads, telemetry_.violations += frame.header.clock != clock_;
       frames.push_back(std::move(frame));
     }
     if (frames.empty()) return;
     std::vector<Part<float>> parts;
     std::size_t next = 0;  // frames and shares are both ascending by rank
-    for (const Share& share : without(mixing_.shares(me(), clock_), me(), [&](int rank) { return gone(rank); }))
-      parts.push_back({share.weight, (share.rank == me() ? mine_ : frames[next++].payload).as<float>().data()});
+    for (const Share& share : without(mixing_.shares(me(), clock_), me(), [&](int rank) { return gone(rank); })) {
+      const Payload& values = share.rank == me() ? mine_ : frames[next].payload;
+      if (audit_.on() && share.rank == me()) mixing_audit_.own(share.weight, mine_.as<float>());
+      if (audit_.on() && share.rank != me()) mixing_audit_.heard(audit_, frames[next], clock_, share.weight);
+      next += share.rank != me();
+      parts.push_back({share.weight, values.as<float>().data()});
+    }
     mix<float>(parts, mixed_);
+    if (audit_.on()) mixing_audit_.mixed(audit_, clock_, mixed_);
     unpack(mixed_, setting_.parameters);
   }
 
@@ -187,6 +204,8 @@ class Gossip final : public RankDiscipline {
   Payload mine_;              ///< what was told in this round
   std::shared_ptr<LastMail> last_mail_;
   std::uint64_t clock_ = 0, messages_ = 0;
+  MergeAudit audit_;
+  MixingAudit mixing_audit_;  ///< of the round
   ModeTelemetry telemetry_;
 };
 

@@ -13,24 +13,27 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <sounder/data/random.hpp>
 
-#include "modes/mode.hpp"
-#include "reduce/mean.hpp"
+#include "merge_audit.hpp"
+#include "modes/local.hpp"
 
 namespace sounder::mpi {
 namespace {
 
 class Local final : public RankDiscipline {
  public:
-  explicit Local(const Setting& setting)
+  Local(const Setting& setting, Average average)
       : setting_(setting),
+        average_(std::move(average)),
         reducer_(setting.endpoint, setting.kernel.layout),
         base_(packed_size(setting.kernel.layout)),
-        values_(base_.size()) {
+        values_(base_.size()),
+        audit_(setting.mpi.audit) {
     pack(setting.parameters, base_);
     if (setting.mpi.outer_momentum > 0) velocity_.resize(reducer_.slice_end() - reducer_.slice_begin());
   }
@@ -59,6 +62,7 @@ class Local final : public RankDiscipline {
     if (reducer_.dense_bytes() > 0)
       telemetry.remark += fmt::format("; rows that moved were {:.3g} % of the bytes of all rows",
                                       100 * static_cast<double>(reducer_.bytes()) / static_cast<double>(reducer_.dense_bytes()));
+    audit_.report(telemetry);
     return telemetry;
   }
 
@@ -86,7 +90,10 @@ class Local final : public RankDiscipline {
     const double weight = !trains_ ? 0 : setting_.mpi.weight_samples ? static_cast<double>(examples_) : 1;
     if (setting_.workers > 1 || !velocity_.empty()) {
       pack(setting_.parameters, values_);
-      reducer_.reduce(base_, values_, weight, velocity_.empty() ? MeanReducer::Finish{} : [this](auto... of) { follow(of...); });
+      const Checksum gave = audit_.on() ? checksum(values_) : Checksum{};
+      average_(reducer_, base_, values_, weight, velocity_.empty() ? MeanReducer::Finish{} : [this](auto... of) { follow(of...); });
+      if (audit_.on() && velocity_.empty()) audit_.mean(setting_.endpoint, averages_, gave, weight, values_);
+      if (audit_.on() && !velocity_.empty()) audit_.alike(setting_.endpoint, averages_, values_);
       unpack(values_, setting_.parameters);
       std::swap(base_, values_);
     }
@@ -109,6 +116,7 @@ class Local final : public RankDiscipline {
   }
 
   Setting setting_;
+  Average average_;
   MeanReducer reducer_;
   std::vector<float> base_;      ///< packed: what all ranks started from
   std::vector<float> values_;
@@ -117,15 +125,20 @@ class Local final : public RankDiscipline {
   int rounds_ = 0;               ///< since the last average
   std::uint64_t examples_ = 0;   ///< the same
   std::uint64_t averages_ = 0;
+  MergeAudit audit_;
   ModeTelemetry telemetry_;
 };
 
 }  // namespace
 
+std::unique_ptr<RankDiscipline> make_local(const Setting& setting, Average average) {
+  return std::make_unique<Local>(setting, std::move(average));
+}
+
 RankModeEntry local_mode() {
   return {.pace = Pace::lockstep,
           .replicas_differ = true,
-          .make = [](const Setting& setting) -> std::unique_ptr<RankDiscipline> { return std::make_unique<Local>(setting); }};
+          .make = [](const Setting& setting) { return make_local(setting); }};
 }
 
 }  // namespace sounder::mpi

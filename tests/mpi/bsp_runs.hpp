@@ -27,10 +27,13 @@ struct BspCase {
   int silent_rank = -1;                 ///< gathers nothing
   std::size_t chunk_bytes = mpi::kChunkBytes;
   std::function<std::unique_ptr<mpi::TreeReducer>(mpi::Endpoint&, const mpi::RowNumbers&, const mpi::TreeOptions&)> tree{};
+  std::function<mpi::RowSums(int rank, mpi::RowReducer&, mpi::RowSums)> sum{};
+  bool audit = false;
   float l1 = 0;
   std::optional<double> sum_limit = 4;
   int dedicated_servers = 0;
   mutable std::uint64_t most_stale = 0;  ///< clocks, in the last run; of rank 0
+  mutable std::vector<mpi::ModeTelemetry> told{};  ///< in the last run, by rank
 
   Kernel kernel(const Dataset& data) const {
     return builtin_kernel({.model = model, .l2 = model == ModelName::cut ? 0 : 1e-3, .factors = 14, .hidden = 16}, data, rule);
@@ -65,6 +68,7 @@ struct BspCase {
     between.architecture = architecture;
     between.deterministic = deterministic;
     between.dedicated_servers = dedicated_servers;
+    between.audit = audit;
     const auto backend = shm::make_backend(options);
     backend->prepare(own, data, parameters);
     const int first = world.rank() < workers ? mpi::first_shard_of(world.rank(), workers) : mpi::kVirtualShards;
@@ -90,11 +94,14 @@ struct BspCase {
     const Dataset data = Dataset::train(small_columns(model, examples), 1);
     const std::size_t rounds = mpi::rounds_of_epoch(data.size(), std::min(batch, data.size()));
     std::vector<std::vector<float>> weights(static_cast<std::size_t>(ranks));
+    told.assign(weights.size(), {});
     mpi::World::run_inproc(ranks, [&](mpi::World& world) {
       with_setting(world, data, workers, threads, [&](const mpi::Setting& setting, const Kernel& own, Parameters& parameters) {
         const bool works = world.rank() < workers;
         mpi::BspParts parts{.chunk_bytes = chunk_bytes, .sum_limit = sum_limit};
         if (tree) parts.tree = tree;
+        if (sum)
+          parts.sum = [&, rank = world.rank()](mpi::RowReducer& reducer, mpi::RowSums mine) { return sum(rank, reducer, std::move(mine)); };
         const auto mode = mpi::make_bsp(setting, parts);
         for (int epoch = 0; works && epoch < epochs; ++epoch)
           for (std::size_t round = 0; round < std::min(rounds, most_rounds); ++round) {
@@ -122,6 +129,7 @@ struct BspCase {
           mode->finish();
         }
         if (world.rank() == 0) most_stale = mode->telemetry().staleness_clocks.max();
+        told[static_cast<std::size_t>(world.rank())] = mode->telemetry();
         weights[static_cast<std::size_t>(world.rank())] = weights_of(parameters);
       });
     });

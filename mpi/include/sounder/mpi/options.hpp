@@ -39,7 +39,7 @@ struct Options {
   BalanceName balance = BalanceName::processed;
   double pad_seconds = 0;       ///< every round lasts at least so long, asleep
   std::string straggler;        ///< "": none; "rank:1=4x", "random:p=0.1,10x", "pareto:1.5": multiples of pad_seconds
-  bool audit = false;           ///< check the consistency of every read
+  bool audit = false;           ///< check the consistency of every read and every merge (docs/consistency.md)
   double deadline_seconds = 60; ///< of every wait for another rank
 
   /// Throws Error naming the flag and the mend. `ranks`: of the run.
