@@ -47,7 +47,7 @@ class Session {
       results.push_back(run_one(planned, facts));
       const mpi::Result& result = results.back();
       if (first_) {
-        rows.push_back({.name = facts.name, .result = &result.run, .auc = {}, .more = own_cells(result)});
+        rows.push_back({.name = facts.name, .result = &result.run, .auc = facts.auc, .more = own_cells(result)});
         if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", facts.name.label(), facts.remark);
         ranks += ranks_text(facts.name.label(), result);
       }
@@ -137,6 +137,7 @@ class Session {
                       options, between, *backend, reporter);
     }();
     facts.remark = result.remark;
+    facts.auc = result.test_auc;
     if (first_) {
       for (RecordFile& file : files_) {
         for (const Point& point : result.run.curve) file.write(point_record(facts, point));

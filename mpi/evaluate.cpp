@@ -28,6 +28,21 @@ Evaluation RankEvaluator::over_ranks(const Parameters& parameters, const SharedS
   return {.loss = all[0] / n, .metric = squares ? std::sqrt(all[1] / n) : all[1] / n};
 }
 
+std::optional<double> auc_over_ranks(Endpoint& endpoint, const Kernel& kernel, const Parameters& parameters, const SharedSet& set, Team& team) {
+  const std::vector<double> own = set.data.size() > 0 ? predict(kernel, parameters, set.data, team) : std::vector<double>{};
+  const auto own_labels = set.data.labels();
+  std::vector<Payload> scores_to(static_cast<std::size_t>(endpoint.size())), labels_to = scores_to;
+  scores_to[0] = Payload::of(own);
+  labels_to[0] = Payload::of(std::vector<float>(own_labels.begin(), own_labels.end()));
+  const std::vector<Payload> all_scores = all_to_all(endpoint, std::move(scores_to)), all_labels = all_to_all(endpoint, std::move(labels_to));
+  if (endpoint.rank() != 0) return std::nullopt;
+  std::vector<double> scores;
+  std::vector<float> labels;
+  for (const Payload& part : all_scores) scores.insert(scores.end(), part.as<double>().begin(), part.as<double>().end());
+  for (const Payload& part : all_labels) labels.insert(labels.end(), part.as<float>().begin(), part.as<float>().end());
+  return auc(scores, labels);
+}
+
 void copy_from(Endpoint& endpoint, int root, std::span<float> values) {
   const bool mine = endpoint.rank() == root;
   const Payload all = broadcast(endpoint, root, mine ? Payload::of(std::vector<float>(values.begin(), values.end())) : Payload());

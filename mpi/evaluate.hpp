@@ -32,6 +32,10 @@ class RankEvaluator {
   Team& team_;
 };
 
+/// On rank 0: the area under the ROC curve of a set of which each rank holds a part, from the scores of all examples. Empty elsewhere, and
+/// where auc() is. Collective.
+std::optional<double> auc_over_ranks(Endpoint& endpoint, const Kernel& kernel, const Parameters& parameters, const SharedSet& set, Team& team);
+
 /// What rank `root` has, on all ranks. Collective.
 void copy_from(Endpoint& endpoint, int root, std::span<float> values);
 /// values[i] = mean over ranks 0 ... workers - 1 of theirs, added in the order of the ranks: the same bits everywhere. Collective.

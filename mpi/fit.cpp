@@ -16,6 +16,7 @@
 #include "batch.hpp"
 #include "collectives.hpp"
 #include "curve.hpp"
+#include "evaluate.hpp"
 #include "hello.hpp"
 #include "modes/mode.hpp"
 #include "progress.hpp"
@@ -70,6 +71,8 @@ class Run {
     mode_->finish();
     curve_.collect({.stopped = stopped_, .seconds = ended, .examples = own_.examples, .bytes_sent = bytes, .declared = progress_.declared()},
                    *mode_, parameters_, result_.run);
+    if (problem_.test && problem_.kernel.task == Task::binary)
+      result_.test_auc = auc_over_ranks(endpoint_, problem_.kernel, parameters_, *problem_.test, backend_.team());
     report_ranks(endpoint_, own_, links_before_, links, mode_->telemetry(), backend_.telemetry(), between_.audit, result_);
     mode_.reset();
     barrier(endpoint_);  // nobody needs this rank's servers any more

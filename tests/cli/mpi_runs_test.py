@@ -3,8 +3,9 @@
 import csv
 import json
 import re
+import subprocess
 
-from program import GOOD, RANK_MODES, RATINGS, RanksTest, needs_mpirun
+from program import BENCH, GOOD, RANK_MODES, RATINGS, RanksTest, needs_mpirun
 from runs_test import COMMON, FIELDS
 
 SPAM = ("--data", "builtin:spam,part=train", "--test", "builtin:spam,part=test", "--transform", "log1p", "--normalize", "l2", "--threads", "1")
@@ -36,6 +37,7 @@ class Records(RanksTest):
             self.assertEqual(summary["stopped"], "epochs")
             self.assertRegex(summary["digest"], "^[0-9a-f]{16}$")
             self.assertGreater(summary["test_metric"]["value"], 0.9)
+            self.assertGreater(summary["test_auc"], 0.9)
             detail = summary["ranks_detail"]
             self.assertEqual([rank["rank"] for rank in detail], list(range(ranks)))
             for rank in detail:
@@ -131,6 +133,20 @@ class Files(RanksTest):
         one = model(1, 1)
         for ranks, threads in (1, 2), (2, 1), (3, 2), (4, 1), (5, 1), (8, 1):
             self.assertEqual(model(ranks, threads), one, (ranks, threads))
+
+    def test_what_is_measured_on_parts_of_the_test_set_is_that_of_the_whole(self):
+        model = self.folder / "model"
+        for ranks in "1", "3":
+            parts = self.records(*SPAM, "--transport", "inproc", "--ranks", ranks, "--epochs", "2", "--save", model)["summary"][0]
+            whole = self.by_kind(subprocess.run([BENCH, *SPAM, "--epochs", "0", "--load", model, "--json", "-"], check=True, capture_output=True,
+                                                text=True).stdout)["summary"][0]
+            self.assertEqual(parts["digest"], whole["digest"])
+            self.assertEqual(parts["test_auc"], whole["test_auc"])  # counts of pairs: to the bit
+            self.assertGreater(parts["test_auc"], 0.9)
+            self.assertAlmostEqual(parts["test_metric"]["value"], whole["test_metric"]["value"], 12)
+            self.assertAlmostEqual(parts["test_loss"], whole["test_loss"], 9)
+        images = ("--model", "softmax", "--data", "builtin:fashion,part=train", "--test", "builtin:fashion,part=test", "--threads", "1", "--epochs", "1")
+        self.assertIsNone(self.records(*images, "--transport", "inproc", "--ranks", "2")["summary"][0]["test_auc"])  # not of two classes
 
     def test_save_load_predict(self):
         model, first, second = (self.folder / name for name in ("model", "first", "second"))

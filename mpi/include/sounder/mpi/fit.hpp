@@ -56,6 +56,7 @@ struct Result {
   Histogram staleness_clocks;         ///< of every read, in modes that have clocks
   Histogram staleness_updates;        ///< rounds by others between a read and the write that depends on it
   std::optional<std::uint64_t> audit_reads, audit_violations;  ///< with Options::audit
+  std::optional<double> test_auc;     ///< of Problem::test at the end, for two classes: see auc()
   std::string remark;
 };
 
