@@ -82,6 +82,17 @@ void declare_files(CommandLine& line, Settings& s) {
   line.path("--load", s.start, "go on from a model that --save wrote");
 }
 
+void declare_checkpoints(CommandLine& line, Settings& s) {
+  line.path("--checkpoint", s.options.checkpoint, "write all that --resume needs, after every --every epochs, at the end and on Ctrl-C");
+  line.number<int>("--every", s.options.every, fmt::format("epochs between checkpoints, 0: only at the end (default {})", s.options.every));
+  line.path("--resume", s.resume, "go on with the run that wrote this checkpoint: give its flags too; --epochs counts from its very start");
+}
+
+void check_checkpoints(const Settings& s) {
+  if (!s.resume.empty() && !s.start.empty()) throw Error("--resume goes on from the weights of the checkpoint: leave --load out");
+  if (s.options.every != Options{}.every && s.options.checkpoint.empty()) throw Error("--every needs --checkpoint FILE: give both or neither");
+}
+
 void check_problem(const Settings& s) {
   if (s.data.empty()) throw Error("--data is missing: give a file, builtin:NAME or synthetic:NAME (see --help)");
   if ((format_of(s.model.model) == Format::ratings || format_of(s.model.model) == Format::cut) &&

@@ -101,6 +101,7 @@ void check(const MpiSettings& s) {
   if (s.transport == TransportName::inproc && s.launch.started && s.launch.size != 1)
     throw Error("--transport inproc has its ranks in one process: leave mpirun out, and give --ranks");
   check_problem(s);
+  check_checkpoints(s);
   check_options(s.model);
   if (s.launch.rank == 0) check_files(inputs_of(s), outputs_of(s));  // other ranks write nothing
   if (s.size() > 0) plan_of(s, s.size());
@@ -127,6 +128,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
   declare_exchange(line, settings);
   declare_ranks(line, settings);
   declare_files(line, settings);
+  declare_checkpoints(line, settings);
   line.on("--quiet", settings.quiet, "no live line and no table");
   if (const std::string answer = line.parse(argc, argv); !answer.empty()) {
     if (launch.rank == 0) fmt::print("{}", answer);

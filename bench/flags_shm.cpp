@@ -37,9 +37,7 @@ void declare(CommandLine& line, ShmSettings& s) {
                     .target_loss = "end a run when the training loss is at or below this"});
   line.on("--backoff", o.backoff, "after a divergence, go on from the last good point at half the step, up to 10 times");
   declare_files(line, s);
-  line.path("--checkpoint", o.checkpoint, "write all that --resume needs, after every --every epochs, at the end and on Ctrl-C");
-  line.number<int>("--every", o.every, fmt::format("epochs between checkpoints, 0: only at the end (default {})", o.every));
-  line.path("--resume", s.resume, "go on with the run that wrote this checkpoint: give its flags too; --epochs counts from its very start");
+  declare_checkpoints(line, s);
   line.number<int>("--simulate-workers", s.simulate_workers, "mode hogwild on one thread, as N virtual workers that read stale weights");
   line.text("--tau", help_of("of --simulate-workers: the law of the staleness, in updates (default: of workers of equal speed)", kTaus),
             "LAW", [&](const std::string& value) { s.tau = value; });
@@ -105,15 +103,12 @@ void check(const ShmSettings& s) {
       throw Error(fmt::format("{} cannot be given with {}: leave one of them out", flag, s.simulate_workers ? "--simulate-workers" : "--record"));
     if (!s.replay.empty()) check_one_thread(s, "--replay");
   }
-  if (!s.resume.empty() && !s.start.empty()) throw Error("--resume goes on from the weights of the checkpoint: leave --load out");
-  if (s.options.every != Options{}.every && s.options.checkpoint.empty()) throw Error("--every needs --checkpoint FILE: give both or neither");
+  check_checkpoints(s);
   check_options(s.model);
 
   std::vector<Input> inputs = inputs_of(s);
-  inputs.push_back({"--resume", s.resume});
   inputs.push_back({"--replay", s.replay});
   std::vector<Output> outputs = outputs_of(s);
-  outputs.push_back({"--checkpoint", s.options.checkpoint, true, "--resume"});
   outputs.push_back({"--record", s.record, true});
   check_files(inputs, outputs);
 }

@@ -51,10 +51,14 @@ void check_distinct(const std::vector<Input>& inputs, const std::vector<Output>&
 
 }  // namespace
 
-std::vector<Input> inputs_of(const Settings& s) { return {{"--data", s.data}, {"--test", s.test}}; }
+std::vector<Input> inputs_of(const Settings& s) { return {{"--data", s.data}, {"--test", s.test}, {"--resume", s.resume}}; }
 
 std::vector<Output> outputs_of(const Settings& s) {
-  return {{"--curve", s.curve}, {"--json", s.json}, {"--predict", s.predict}, {"--save", s.save, true}};
+  return {{"--curve", s.curve},
+          {"--json", s.json},
+          {"--predict", s.predict},
+          {"--save", s.save, true},
+          {"--checkpoint", s.options.checkpoint, true, "--resume"}};
 }
 
 void check_files(const std::vector<Input>& inputs, const std::vector<Output>& outputs) {

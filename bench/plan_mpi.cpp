@@ -18,6 +18,8 @@ std::string refusal(const MpiSettings& settings, RankMode mode, Mode node_mode, 
   between.mode = mode;
   try {
     between.validate(ranks);
+    if (!options.checkpoint.empty()) between.validate_checkpoint("--checkpoint", options.rule);
+    if (!settings.resume.empty()) between.validate_checkpoint("--resume", options.rule);
   } catch (const Error& error) {
     return error.what();
   }
@@ -47,7 +49,10 @@ std::vector<PlannedRanks> plan_of(const MpiSettings& settings, int ranks) {
         for (const int threads : counts) plan.push_back({mode, node_mode, threads});
     }
   if (plan.empty()) throw Error(refusal(settings, settings.modes.front(), settings.node_modes.front(), ranks));
-  const char* const single = !settings.save.empty() ? "--save" : !settings.predict.empty() ? "--predict" : nullptr;
+  const char* const single = !settings.save.empty()                 ? "--save"
+                             : !settings.predict.empty()            ? "--predict"
+                             : !settings.options.checkpoint.empty() ? "--checkpoint"
+                                                                    : nullptr;
   if (plan.size() > 1 && single)
     throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode, one --node-mode and one --threads", single,
                             plan.size()));

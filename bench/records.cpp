@@ -70,7 +70,10 @@ Json options_of(const Settings& s) {
           {"replica", name_of(kReplicas, o.replica)},
           {"merge_every", or_null(o.merge_every)},
           {"target_loss", number(o.target_loss)},
-          {"load", or_null(s.start)}};
+          {"load", or_null(s.start)},
+          {"checkpoint", or_null(o.checkpoint)},
+          {"every", o.checkpoint.empty() ? Json(nullptr) : Json(o.every)},
+          {"resume", or_null(s.resume)}};
 }
 
 /// What ended the run, or else what it last went back from.

@@ -15,6 +15,10 @@ void RankReporter::on_progress(const mpi::RankProgress& progress) {
   progress_ = progress;
 }
 
+void RankReporter::on_checkpoint_lost(const std::string& error) {
+  line_.say(fmt::format("{}: the run goes on, and tries again after the next --every", error));
+}
+
 std::string RankReporter::text() {
   mpi::RankProgress seen;
   {

@@ -13,6 +13,7 @@ class RankReporter final : public mpi::RankObserver {
   RankReporter(const std::string& program, std::string label, int epochs, bool quiet);
 
   void on_progress(const mpi::RankProgress& progress) override;
+  void on_checkpoint_lost(const std::string& error) override;
 
  private:
   std::string text();

@@ -33,6 +33,7 @@ class Session {
     load_all();
     kernel_.emplace(builtin_kernel(settings_.model, train_->data, settings_.options.rule));
     if (start_) check_saved(*start_, *kernel_);  // before any file is opened
+    for (const PlannedRanks& planned : plan_) mpi::check_resume(world_, problem(), options_of(planned), between_of(planned));
     if (first_ && !settings_.json.empty()) files_.emplace_back(settings_.json, own_columns());
     if (first_ && !settings_.curve.empty()) files_.emplace_back(settings_.curve, own_columns());
   }
@@ -57,6 +58,11 @@ class Session {
     const auto any = [&](Stopped why) {
       return std::any_of(results.begin(), results.end(), [&](const mpi::Result& r) { return r.run.stopped == why; });
     };
+    const auto lost = std::find_if(results.begin(), results.end(), [](const mpi::Result& r) { return !r.run.checkpoint_error.empty(); });
+    if (lost != results.end()) {  // on rank 0
+      fmt::print(stderr, "bench_mpi: the last checkpoint is lost: {}\n", lost->run.checkpoint_error);
+      return kBadInput;
+    }
     return any(Stopped::interrupted) ? kInterrupted : any(Stopped::diverged) ? kDiverged : kAllRan;
   }
 
@@ -74,13 +80,39 @@ class Session {
     if (!settings_.start.empty()) {
       start_ = load_model(settings_.start);
       check_prepared(*start_, settings_);
-      extra = start_->ids_by_space(settings_.load.format == Format::ratings ? 2 : 1);
     }
+    if (!settings_.resume.empty()) resume_ = load_checkpoint(settings_.resume);
+    const std::uint32_t spaces = settings_.load.format == Format::ratings ? 2 : 1;
+    if (start_) extra = start_->ids_by_space(spaces);
+    if (resume_) extra = resume_->ids_by_space(spaces);
     train_ = mpi::load_train(world_, workers_, settings_.data, settings_.load, settings_.between.partition, settings_.options.seed, extra);
     if (start_) check_classes(*start_, settings_, train_->data);
     if (!settings_.test.empty()) test_ = mpi::load_test(world_, workers_, settings_.test, settings_.load, *train_);
     load_seconds_ = now() - begin;
     if (first_) core_to_core_ns_ = shm::core_to_core_ns();
+  }
+
+  Options options_of(const PlannedRanks& planned) const {
+    Options options = settings_.options;
+    options.mode = planned.node_mode;
+    options.threads = planned.threads;
+    options.stop = &interrupted();
+    return options;
+  }
+
+  mpi::Options between_of(const PlannedRanks& planned) const {
+    mpi::Options between = settings_.between;
+    between.mode = planned.mode;
+    return between;
+  }
+
+  mpi::Problem problem() const {
+    return {.kernel = *kernel_,
+            .train = *train_,
+            .test = test_ ? &*test_ : nullptr,
+            .start = start_ ? &*start_ : nullptr,
+            .resume = resume_ ? &*resume_ : nullptr,
+            .facts = preparation_of(settings_)};
   }
 
   DataFacts data_facts() const {
@@ -120,21 +152,15 @@ class Session {
   }
 
   mpi::Result run_one(const PlannedRanks& planned, RunFacts& facts) {
-    Options options = settings_.options;
-    options.mode = planned.node_mode;
-    options.threads = planned.threads;
-    options.stop = &interrupted();
-    mpi::Options between = settings_.between;
-    between.mode = planned.mode;
+    Options options = options_of(planned);
+    const mpi::Options between = between_of(planned);
     const shm::Pinned placed(place(options));
     for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options(settings_)));
 
     const auto backend = shm::make_backend(options);
     mpi::Result result = [&] {
       RankReporter reporter(settings_.program, facts.name.label(), options.epochs, settings_.quiet || !first_);
-      return mpi::fit(world_,
-                      {.kernel = *kernel_, .train = *train_, .test = test_ ? &*test_ : nullptr, .start = start_ ? &*start_ : nullptr},
-                      options, between, *backend, reporter);
+      return mpi::fit(world_, problem(), options, between, *backend, reporter);
     }();
     facts.remark = result.remark;
     facts.auc = result.test_auc;
@@ -165,6 +191,9 @@ class Session {
   }
 
   void write_outputs(const Result& result, Team& team) {
+    if (result.checkpoint_epochs >= 0 && result.checkpoint_error.empty() && result.stopped == Stopped::interrupted)
+      fmt::print(stderr, "bench_mpi: interrupted after epoch {}: give the same flags and --resume {} to go on\n", result.checkpoint_epochs,
+                 settings_.options.checkpoint);
     if (!settings_.save.empty() && result.stopped == Stopped::diverged)
       fmt::print(stderr, "bench_mpi: --save {} was not written: the run diverged\n", settings_.save);
     else if (!settings_.save.empty())
@@ -191,6 +220,7 @@ class Session {
   const std::vector<PlannedRanks> plan_;
   const int workers_;  ///< ranks that train
   std::optional<SavedModel> start_;
+  std::optional<Checkpoint> resume_;
   std::optional<mpi::SharedSet> train_, test_;
   double load_seconds_ = 0;
   std::optional<double> core_to_core_ns_;

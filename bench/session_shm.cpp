@@ -200,10 +200,7 @@ class Session {
             {"tau", or_null(settings_.tau)},
             {"record", or_null(settings_.record)},
             {"replay", or_null(settings_.replay)},
-            {"auto", automatic},
-            {"checkpoint", or_null(o.checkpoint)},
-            {"every", o.checkpoint.empty() ? Json(nullptr) : Json(o.every)},
-            {"resume", or_null(settings_.resume)}};
+            {"auto", automatic}};
   }
 
   Result run_one(const PlannedRun& planned, RunFacts& facts, const std::vector<TableRow>& before) {

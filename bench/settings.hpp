@@ -20,7 +20,7 @@ struct Settings {
   LoadOptions load;
   Options options;
   std::vector<int> threads;  ///< empty: as many as there are cores
-  std::string curve, json, predict, save, start;
+  std::string curve, json, predict, save, start, resume;
   bool race = false;         ///< --step auto
   bool pin_given = false;
   bool quiet = false;
@@ -37,6 +37,10 @@ void declare_problem(CommandLine& line, Settings& settings);
 void declare_training(CommandLine& line, Settings& settings, const FlagHelp& help);
 /// --curve, --json, --predict, --save, --load.
 void declare_files(CommandLine& line, Settings& settings);
+/// --checkpoint, --every, --resume.
+void declare_checkpoints(CommandLine& line, Settings& settings);
+/// Those that contradict each other or others. Throws Error.
+void check_checkpoints(const Settings& settings);
 /// Flags of the model and its data that contradict each other; --data is missing. Throws Error.
 void check_problem(const Settings& settings);
 /// A flag that none of these modes, all that will run, or the schedule obeys. Throws Error.

@@ -14,7 +14,6 @@ namespace sounder::bench {
 struct ShmSettings : Settings {
   std::vector<std::optional<Mode>> modes{Mode::hogwild};  ///< nothing: auto, what shm::advise says
   bool all_modes = false;    ///< `--mode all`
-  std::string resume;
   std::optional<int> simulate_workers;  ///< set: hogwild runs on so many virtual workers
   std::optional<std::string> tau;       ///< of the simulation; unset: workers of equal speed
   std::string record, replay;           ///< files of an interleaving

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <sounder/mpi/step_race.hpp>
+
 #include "collectives.hpp"
 
 namespace sounder::mpi {
@@ -37,83 +39,109 @@ double factor_of_averaging(const Kernel& kernel, int workers) {
 
 }  // namespace
 
-RankCurve::RankCurve(Endpoint& endpoint, const Problem& problem, const sounder::Options& options, const RankModeEntry& entry, int workers,
+double step_factor(const Kernel& kernel, RankMode mode, int workers) {
+  return entry_of(mode).replicas_differ ? factor_of_averaging(kernel, workers) : 1;
+}
+
+double first_step(const Problem& problem, const sounder::Options& options, RankMode mode, int workers) {
+  return options.step > 0 ? options.step : problem.kernel.default_step * step_factor(problem.kernel, mode, workers);
+}
+
+RankCurve::RankCurve(Endpoint& endpoint, const Problem& problem, const sounder::Options& options, RankMode mode, int workers,
                      Team& team)
     : endpoint_(endpoint),
       problem_(problem),
       options_(options),
-      entry_(entry),
+      mode_(mode),
+      entry_(entry_of(mode)),
       workers_(workers),
       evaluate_(endpoint, problem, team),
       at_(problem.kernel.layout),
-      start_values_(packed_size(problem.kernel.layout)) {}
+      first_epoch_(problem.resume ? problem.resume->epochs : 0),
+      good_(packed_size(problem.kernel.layout)),
+      evaluated_(first_epoch_) {}
 
 void RankCurve::start(const Parameters& parameters) {
+  pack(parameters, good_);
+  if (problem_.resume) {
+    points_ = problem_.resume->curve;
+    scale_ = problem_.resume->scale;
+    for (const Point& point : points_) note_target(point);
+    return;
+  }
   const RankEvaluator::Losses losses = evaluate_(parameters);
   scale_ = std::isfinite(losses.train) ? std::max(losses.train, kLeastScale) : losses.train;
-  first_ = point_of(0, {}, losses);
-  pack(parameters, start_values_);
+  sound_ = std::isfinite(scale_);
+  points_ = {point_of(0, {}, losses)};
 }
 
 void RankCurve::take(const Parameters& parameters, const Progress::Declared& when) {
-  pack(parameters, packed_.emplace_back(start_values_.size()));
+  pack(parameters, packed_.emplace_back(good_.size()));
   lockstep_.push_back(when);
 }
 
+bool RankCurve::evaluate_taken(RankDiscipline& mode) {
+  evaluate_all(lockstep_, mode);
+  return sound_;
+}
+
 void RankCurve::collect(const End& end, RankDiscipline& mode, Parameters& parameters, sounder::Result& run) {
-  run.curve = {first_};
   run.stopped = end.stopped.value_or(Stopped::epochs);
-  std::vector<float> good = start_values_;
-  const std::vector<Progress::Declared> declared = declared_points(end);
-  bool sound = std::isfinite(scale_);
-  for (int point = 1; sound && point <= static_cast<int>(declared.size()); ++point) {
-    std::vector<float> packed = bring(point, mode);
-    sound = add(point, declared[static_cast<std::size_t>(point) - 1], packed, run);
-    if (sound) good = std::move(packed);
-  }
+  evaluate_all(entry_.pace == Pace::free ? end.declared : lockstep_, mode);
   const double mine[] = {endpoint_.rank() == 0 ? end.seconds : 0., static_cast<double>(end.examples), static_cast<double>(end.bytes_sent)};
   const std::vector<double> all = all_sum<double>(endpoint_, mine);
   run.seconds = all[0];
-  if (sound && run.stopped == Stopped::interrupted) {  // one more, of the epoch that was cut short
-    std::vector<float> packed(start_values_.size());
+  if (sound_ && run.stopped == Stopped::interrupted) {  // one more, of the epoch that was cut short
+    std::vector<float> packed(good_.size());
     pack(parameters, packed);
-    sound = add(static_cast<int>(declared.size()) + 1, {all[0], static_cast<std::uint64_t>(all[1]), static_cast<std::uint64_t>(all[2])}, packed, run);
-    if (sound) good = std::move(packed);
+    const std::uint64_t examples = static_cast<std::uint64_t>(all[1]) + problem_.train.all_examples * static_cast<std::uint64_t>(first_epoch_);
+    sound_ = add(evaluated_ + 1, {all[0], examples, static_cast<std::uint64_t>(all[2])}, std::move(packed));
   }
-  if (!sound) run.stopped = Stopped::diverged;
+  if (!sound_) run.stopped = Stopped::diverged;
+  run.curve = points_;
+  run.target_seconds = target_seconds_;
   if (run.stopped == Stopped::diverged) explain_divergence(run);
-  unpack(good, parameters);
+  unpack(good_, parameters);
 }
 
-bool RankCurve::add(int point, const Progress::Declared& when, std::span<const float> packed, sounder::Result& run) {
+/// All points that rank 0 knows of and that are not evaluated yet, until one has diverged.
+void RankCurve::evaluate_all(const std::vector<Progress::Declared>& of_rank_0, RankDiscipline& mode) {
+  const Payload all = broadcast(endpoint_, 0, endpoint_.rank() == 0 ? Payload::of(of_rank_0) : Payload());
+  const auto declared = all.as<Progress::Declared>();
+  while (sound_ && evaluated_ - first_epoch_ < static_cast<int>(declared.size())) {
+    const Progress::Declared& when = declared[static_cast<std::size_t>(evaluated_ - first_epoch_)];
+    sound_ = add(evaluated_ + 1, when, bring(evaluated_ + 1, mode));
+    if (sound_) ++evaluated_;
+  }
+}
+
+bool RankCurve::add(int point, const Progress::Declared& when, std::vector<float> packed) {
   unpack(packed, at_);
   const RankEvaluator::Losses losses = evaluate_(at_);
   if (!(losses.train <= kExplosion * scale_)) return false;
-  run.curve.push_back(point_of(point, when, losses));
-  if (options_.target_loss && !run.target_seconds && losses.train <= *options_.target_loss) run.target_seconds = when.seconds;
+  points_.push_back(point_of(point, when, losses));
+  note_target(points_.back());
+  good_ = std::move(packed);
   return true;
+}
+
+void RankCurve::note_target(const Point& point) {
+  if (options_.target_loss && !target_seconds_ && point.epoch > 0 && point.train_loss <= *options_.target_loss) target_seconds_ = point.seconds;
 }
 
 /// The parameters of a point, the same on all ranks.
 std::vector<float> RankCurve::bring(int point, RankDiscipline& mode) {
-  std::vector<float> packed(start_values_.size());  // zero where this rank took none: one that only serves
+  std::vector<float> packed(good_.size());  // zero where this rank took none: one that only serves
   if (entry_.serves) {
     mode.pull_point(point, packed);
     return packed;
   }
-  if (point <= taken()) packed = std::move(packed_[static_cast<std::size_t>(point) - 1]);
+  if (point <= taken()) packed = std::move(packed_[static_cast<std::size_t>(point - first_epoch_) - 1]);
   if (entry_.replicas_differ)
     average_over_ranks(endpoint_, workers_, packed);
   else if (workers_ < endpoint_.size())
     copy_from(endpoint_, 0, packed);
   return packed;
-}
-
-/// What rank 0 noted of the points, on all ranks.
-std::vector<Progress::Declared> RankCurve::declared_points(const End& end) {
-  const std::vector<Progress::Declared>& mine = entry_.pace == Pace::free ? end.declared : lockstep_;
-  const Payload all = broadcast(endpoint_, 0, endpoint_.rank() == 0 ? Payload::of(mine) : Payload());
-  return {all.as<Progress::Declared>().begin(), all.as<Progress::Declared>().end()};
 }
 
 Point RankCurve::point_of(int point, const Progress::Declared& when, const RankEvaluator::Losses& losses) const {
@@ -130,18 +158,17 @@ Point RankCurve::point_of(int point, const Progress::Declared& when, const RankE
 }
 
 double RankCurve::step_at(int epoch) const {
-  return options_.step_at(std::clamp(epoch, 0, std::max(0, options_.epochs - 1)), default_step());
-}
-
-double RankCurve::default_step() const {
-  return problem_.kernel.default_step * (entry_.replicas_differ ? factor_of_averaging(problem_.kernel, workers_) : 1);
+  return options_.step_at(std::clamp(epoch, 0, std::max(0, options_.epochs - 1)), first_step(problem_, options_, mode_, workers_));
 }
 
 void RankCurve::explain_divergence(sounder::Result& run) const {
   const int good = run.curve.back().epoch;
+  sounder::Options unset = options_;
+  unset.step = 0;
+  const double default_step = first_step(problem_, unset, mode_, workers_);
   run.divergence = Divergence{.epoch = good + 1, .examples = 0, .loss = NAN, .step = step_at(good)};
   run.advice = fmt::format("diverged in epoch {} at step {:.3g}: try --step {:.2g}; the parameters are those after epoch {}", good + 1,
-                           step_at(good), std::min(default_step(), step_at(0) / 4), good);
+                           step_at(good), std::min(default_step, step_at(0) / 4), good);
 }
 
 }  // namespace sounder::mpi

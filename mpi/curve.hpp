@@ -1,7 +1,7 @@
 // The curve of a run on several ranks: parameters as they were at each point, evaluated by all ranks together after the run.
 #pragma once
 
-#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,19 +13,27 @@
 
 namespace sounder::mpi {
 
+/// The step of the first epoch that a run is given, or has by default.
+double first_step(const Problem& problem, const sounder::Options& options, RankMode mode, int workers);
+
 /// One rank's part of it. What is called collective must be called by all ranks.
 class RankCurve {
  public:
-  RankCurve(Endpoint& endpoint, const Problem& problem, const sounder::Options& options, const RankModeEntry& entry, int workers, Team& team);
+  RankCurve(Endpoint& endpoint, const Problem& problem, const sounder::Options& options, RankMode mode, int workers, Team& team);
 
-  /// Point 0, of the start values. Collective.
+  /// Point 0, of the start values, or the curve so far of a run that goes on. Collective.
   void start(const Parameters& parameters);
   /// What divergence is judged by: the loss of the start values. Not finite: they are no place to start from.
   double scale() const { return scale_; }
 
   /// A copy of this rank's parameters, for the next point; `when`: what is known of it, in lockstep.
   void take(const Parameters& parameters, const Progress::Declared& when = {});
-  int taken() const { return static_cast<int>(packed_.size()); }
+  int taken() const { return first_epoch_ + static_cast<int>(packed_.size()); }
+
+  /// In lockstep, during the run: evaluates what was taken so far. False: it has diverged. Collective.
+  bool evaluate_taken(RankDiscipline& mode);
+  /// What is evaluated.
+  const Curve& points() const { return points_; }
 
   /// How a run ended.
   struct End {
@@ -41,24 +49,29 @@ class RankCurve {
   double step_at(int epoch) const;
 
  private:
-  double default_step() const;
-  bool add(int point, const Progress::Declared& when, std::span<const float> packed, sounder::Result& run);
+  void evaluate_all(const std::vector<Progress::Declared>& of_rank_0, RankDiscipline& mode);
+  bool add(int point, const Progress::Declared& when, std::vector<float> packed);
+  void note_target(const Point& point);
   std::vector<float> bring(int point, RankDiscipline& mode);
-  std::vector<Progress::Declared> declared_points(const End& end);
   void explain_divergence(sounder::Result& run) const;
   Point point_of(int point, const Progress::Declared& when, const RankEvaluator::Losses& losses) const;
 
   Endpoint& endpoint_;
   const Problem& problem_;
   const sounder::Options& options_;
+  const RankMode mode_;
   const RankModeEntry entry_;
   const int workers_;
   RankEvaluator evaluate_;
   Parameters at_;
+  const int first_epoch_;        ///< of this run: not 0 if it goes on
   double scale_ = 0;
-  Point first_;
-  std::vector<float> start_values_;
-  std::vector<std::vector<float>> packed_;
+  bool sound_ = true;            ///< no point so far has diverged
+  Curve points_;                 ///< good ones
+  std::vector<float> good_;      ///< the parameters of the last one
+  std::optional<double> target_seconds_;
+  std::vector<std::vector<float>> packed_;  ///< by point of this run; empty again once evaluated
+  int evaluated_;                ///< points
   std::vector<Progress::Declared> lockstep_;
 };
 

@@ -3,20 +3,20 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include <sounder/error.hpp>
 #include <sounder/train/sentinel.hpp>
 
+#include "accounts.hpp"
 #include "batch.hpp"
+#include "checkpoints.hpp"
 #include "collectives.hpp"
 #include "curve.hpp"
 #include "evaluate.hpp"
+#include "facts.hpp"
 #include "hello.hpp"
 #include "modes/mode.hpp"
 #include "progress.hpp"
@@ -47,11 +47,14 @@ class Run {
         trains_(endpoint_.rank() < workers_),
         straggler_(between.straggler, between.pad_seconds, endpoint_.size(), options.seed),
         rounds_per_epoch_(rounds_per_epoch()),
+        first_epoch_(problem.resume ? problem.resume->epochs : 0),
         queue_(problem.train.data.size(), examples_per_chunk(), options.stop),
         parameters_(problem.kernel.layout, backend.memory()),
-        curve_(endpoint_, problem, options, entry_, workers_, backend.team()),
+        accounts_(endpoint_),
+        checkpoints_(world, problem, options, between, observer),
+        curve_(endpoint_, problem, options, between.mode, workers_, backend.team()),
         progress_(endpoint_,
-                  {.all_examples = problem.train.all_examples, .epochs = options.epochs, .counts = entry_.pace == Pace::free, .workers = workers_},
+                  {.all_examples = problem.train.all_examples, .epochs = options.epochs, .already = first_epoch_, .counts = entry_.pace == Pace::free, .workers = workers_},
                   [this](int point) { if (entry_.serves) mode_->mark_point(point); }, observer) {
     own_.host = world.host();
   }
@@ -62,18 +65,19 @@ class Run {
       stopped_ = Stopped::diverged;
     else if (options_.epochs > 0)
       train();
-    const double ended = progress_.seconds() - paused_;
-    own_.wait_seconds = endpoint_.wait_seconds() - waited_before_;
-    own_.communication_seconds = endpoint_.communication_seconds() - communicated_before_;
-    const std::vector<Link> links = endpoint_.links();
-    const std::uint64_t bytes = bytes_sent();
+    const RankCurve::End end{.stopped = stopped_,
+                             .seconds = accounts_.seconds(),
+                             .examples = own_.examples,
+                             .bytes_sent = accounts_.bytes_sent() + (endpoint_.rank() == 0 ? accounts_.bytes_already() : 0),
+                             .declared = progress_.declared()};
+    accounts_.close(own_);
     leave();
     mode_->finish();
-    curve_.collect({.stopped = stopped_, .seconds = ended, .examples = own_.examples, .bytes_sent = bytes, .declared = progress_.declared()},
-                   *mode_, parameters_, result_.run);
+    curve_.collect(end, *mode_, parameters_, result_.run);
+    write_checkpoint();
     if (problem_.test && problem_.kernel.task == Task::binary)
       result_.test_auc = auc_over_ranks(endpoint_, problem_.kernel, parameters_, *problem_.test, backend_.team());
-    report_ranks(endpoint_, own_, links_before_, links, mode_->telemetry(), backend_.telemetry(), between_.audit, result_);
+    report_ranks(endpoint_, own_, accounts_.links_before(), accounts_.links_after(), mode_->telemetry(), backend_.telemetry(), between_.audit, result_);
     mode_.reset();
     barrier(endpoint_);  // nobody needs this rank's servers any more
     result_.run.digest = digest(to_saved(problem_.kernel, parameters_, problem_.train.data));
@@ -98,6 +102,8 @@ class Run {
   void start() {
     problem_.kernel.initialize(parameters_, options_.seed);
     if (problem_.start) from_saved(*problem_.start, problem_.kernel, problem_.train.data, parameters_);
+    if (problem_.resume) from_saved(problem_.resume->state, problem_.kernel, problem_.train.data, parameters_, RowPart::whole);
+    checkpoints_.keep(parameters_, first_epoch_);
     backend_.prepare(problem_.kernel, problem_.train.data, parameters_);
     curve_.start(parameters_);
     sentinel_.emplace(problem_.kernel, problem_.train.data.examples(), parameters_, curve_.scale());
@@ -113,12 +119,17 @@ class Run {
                          .parameters = parameters_,
                          .backend = backend_,
                          .options = options_,
-                         .mpi = between_});
+                         .mpi = between_,
+                         .first_round = first_epoch_ * rounds_per_epoch_,
+                         .notes = problem_.resume ? &problem_.resume->state.facts : nullptr});
     barrier(endpoint_);
-    waited_before_ = endpoint_.wait_seconds();
-    communicated_before_ = endpoint_.communication_seconds();
-    links_before_ = endpoint_.links();
+    const Point& last = curve_.points().back();
+    accounts_.start(last.seconds, last.bytes_sent);
     progress_.start();
+  }
+
+  void write_checkpoint() {
+    checkpoints_.write(curve_.points(), curve_.scale(), first_step(problem_, options_, between_.mode, workers_), mode_->notes(), result_.run);
   }
 
   // --- training ------------------------------------------------------------------------------------------------------
@@ -143,14 +154,14 @@ class Run {
 
   void train_in_lockstep() {
     const int between_looks = std::clamp(rounds_per_epoch_ / 4, 1, kMostBetweenLooks);
-    for (int epoch = 0; epoch < options_.epochs && !stopped_; ++epoch) {
+    for (int epoch = first_epoch_; epoch < options_.epochs && !stopped_; ++epoch) {
       open_epoch(epoch, epoch);
       for (int i = 0; i < rounds_per_epoch_ && !stopped_; ++i) {
         run_round(epoch, i);
         progress_.report(own_.rounds, round_examples_, 0, std::nullopt);
         if ((i + 1) % between_looks == 0 || i + 1 == rounds_per_epoch_) agree_to_stop();
       }
-      if (!stopped_) take_lockstep_point();
+      if (!stopped_) accounts_.leave_out([&] { end_epoch(epoch + 1); });
     }
     if (endpoint_.rank() == 0) progress_.end(stopped_.value_or(Stopped::epochs));
   }
@@ -158,18 +169,20 @@ class Run {
   /// All ranks stop behind the same round, or none does. A look at flags that only one rank has.
   void agree_to_stop() {
     const std::optional<Stopped> mine = wish_to_stop();
-    const double wishes[] = {mine == Stopped::interrupted ? 1. : 0., mine == Stopped::diverged ? 1. : 0., static_cast<double>(bytes_sent())};
+    const double wishes[] = {mine == Stopped::interrupted ? 1. : 0., mine == Stopped::diverged ? 1. : 0., static_cast<double>(accounts_.bytes_sent())};
     const std::vector<double> all = all_sum<double>(endpoint_, wishes);
-    all_bytes_ = static_cast<std::uint64_t>(all[2]);
+    all_bytes_ = accounts_.bytes_already() + static_cast<std::uint64_t>(all[2]);
     if (all[0] + all[1] > 0) stopped_ = all[1] > 0 ? Stopped::diverged : Stopped::interrupted;
   }
 
-  void take_lockstep_point() {
-    const auto begin = Clock::now();
-    const double seconds = progress_.seconds() - paused_;
+  void end_epoch(int epochs) {
+    const double seconds = accounts_.seconds();
     mode_->refresh();
-    curve_.take(parameters_, {seconds, problem_.train.all_examples * static_cast<std::uint64_t>(curve_.taken() + 1), all_bytes_});
-    paused_ += seconds_between(begin, Clock::now());
+    curve_.take(parameters_, {seconds, problem_.train.all_examples * static_cast<std::uint64_t>(epochs), all_bytes_});
+    const bool due = checkpoints_.due(epochs);
+    if (due && !curve_.evaluate_taken(*mode_)) return static_cast<void>(stopped_ = Stopped::diverged);
+    checkpoints_.keep(parameters_, epochs);
+    if (due) write_checkpoint();
   }
 
   void train_freely() {
@@ -179,7 +192,7 @@ class Run {
       for (int i = 0; i < rounds_per_epoch_ && !progress_.stopped(); ++i) {
         if (!fixed) step_ = curve_.step_at(progress_.points());
         run_round(epoch, i);
-        progress_.report(own_.rounds, round_examples_, bytes_sent(), wish_to_stop());
+        progress_.report(own_.rounds, round_examples_, accounts_.bytes_sent(), wish_to_stop());
         take_free_points();
       }
     }
@@ -215,7 +228,7 @@ class Run {
     queue_.open(cut(i), cut(i + 1), backend_.team().size());
     const std::vector<Range> ranges = queue_.ranges();
     const RankRound round{.round = {.epoch = epoch,
-                                    .index = static_cast<int>(own_.rounds),
+                                    .index = first_epoch_ * rounds_per_epoch_ + static_cast<int>(own_.rounds),
                                     .rate = static_cast<float>(step_),
                                     .l1 = static_cast<float>(problem_.kernel.l1 * seen)},
                           .queue = queue_,
@@ -235,14 +248,6 @@ class Run {
     ++own_.rounds;
   }
 
-  std::uint64_t bytes_sent() const {
-    std::uint64_t bytes = 0;
-    const std::vector<Link> links = endpoint_.links();
-    for (std::size_t rank = 0; rank < links.size(); ++rank)
-      if (static_cast<int>(rank) != endpoint_.rank()) bytes += links[rank].bytes_sent - links_before_[rank].bytes_sent;
-    return bytes;
-  }
-
   World& world_;
   Endpoint& endpoint_;
   const Problem& problem_;
@@ -254,8 +259,11 @@ class Run {
   const bool trains_;
   const Straggler straggler_;
   const int rounds_per_epoch_;
+  const int first_epoch_;  ///< not 0: a run that goes on
   ChunkQueue queue_;
   Parameters parameters_;
+  Accounts accounts_;
+  RankCheckpoints checkpoints_;
   RankCurve curve_;
   std::unique_ptr<RankDiscipline> mode_;
   Progress progress_;
@@ -263,41 +271,11 @@ class Run {
   std::optional<Stopped> stopped_;
   Result result_;
   RankReport own_;
-  std::vector<Link> links_before_;
-  double waited_before_ = 0, communicated_before_ = 0, paused_ = 0, step_ = 0;
+  double step_ = 0;
   std::size_t round_examples_ = 0;
   std::uint64_t all_bytes_ = 0;
   bool left_ = false;
 };
-
-/// What all ranks must have been given alike, by flag.
-std::map<std::string, std::string> facts_of_run(const Problem& problem, const sounder::Options& options, const Options& between) {
-  std::map<std::string, std::string> facts = facts_of(problem.kernel, options);
-  facts["data"] = problem.train.digest;
-  facts["test"] = problem.test ? problem.test->digest : "none";
-  facts["model"] = problem.kernel.name;
-  facts["mode"] = name_of(kRankModes, between.mode);
-  facts["node-mode"] = name_of(kModes, options.mode);
-  facts["epochs"] = fmt::format("{}", options.epochs);
-  facts["batch"] = options.batch ? fmt::format("{}", *options.batch) : "by the mode";
-  facts["staleness"] = fmt::format("{}", between.staleness);
-  facts["visibility"] = name_of(kVisibilities, between.visibility);
-  facts["architecture"] = name_of(kArchitectures, between.architecture);
-  facts["reducer"] = name_of(kReducers, between.reducer);
-  facts["deterministic"] = between.deterministic ? "yes" : "no";
-  facts["compensate"] = name_of(kCompensates, between.compensate);
-  facts["servers"] = fmt::format("{} dedicated", between.dedicated_servers);
-  facts["local-rounds"] = fmt::format("{}", between.local_rounds);
-  facts["weight"] = between.weight_samples ? "samples" : "ranks";
-  facts["participation"] = fmt::format("{}", between.participation);
-  facts["outer-momentum"] = fmt::format("{}", between.outer_momentum);
-  facts["topology"] = between.topology;
-  facts["balance"] = name_of(kBalances, between.balance);
-  facts["audit"] = between.audit ? "yes" : "no";
-  std::map<std::string, std::string> flags;
-  for (const auto& [name, value] : facts) flags["--" + name] = value;
-  return flags;
-}
 
 }  // namespace
 
@@ -306,6 +284,7 @@ Result fit(World& world, const Problem& problem, const sounder::Options& options
   options.validate();
   between.validate(world.size());
   check_same(world.endpoint(), facts_of_run(problem, options, between));
+  check_resume(world, problem, options, between);
   return Run(world, problem, options, between, backend, observer)();
 }
 

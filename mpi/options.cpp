@@ -36,4 +36,16 @@ void Options::validate(int ranks) const {
   static_cast<void>(Straggler(straggler, pad_seconds, ranks, 0));
 }
 
+void Options::validate_checkpoint(const char* flag, RuleName rule) const {
+  const auto refuse = [&](const std::string& why) { throw Error(fmt::format("{} {}", flag, why)); };
+  if (mode != RankMode::bsp && mode != RankMode::local)
+    refuse(fmt::format("does not go with --mode {}, in which there is no moment that all ranks agree on: give --mode bsp or local", name_of(kRankModes, mode)));
+  if (mode == RankMode::bsp && architecture == Architecture::server)
+    refuse("does not go with --architecture server, where the state of the rule lies with servers: leave that out");
+  if (mode == RankMode::local && rule != RuleName::sgd)
+    refuse(fmt::format("does not go with --rule {} in --mode local, where each rank has a state of its own: give --rule sgd, or --mode bsp", name_of(kRules, rule)));
+  if (mode == RankMode::local && outer_momentum > 0)
+    refuse("does not go with --outer-momentum, whose velocity lies in parts on all ranks: leave one of them out");
+}
+
 }  // namespace sounder::mpi

@@ -20,6 +20,7 @@ Progress::Progress(Endpoint& endpoint, const Plan& plan, OnPoint on_point, RankO
       clocks_(static_cast<std::size_t>(plan.workers)),
       bytes_(static_cast<std::size_t>(endpoint.size())) {
   progress_.all_examples = plan.all_examples * static_cast<std::uint64_t>(plan.epochs);
+  progress_.examples = plan.all_examples * static_cast<std::uint64_t>(plan.already);
   endpoint_.handle(Kind::point, [this](const Frame& frame) {
     const auto point = static_cast<int>(frame.header.tag);
     on_point_(point);

@@ -22,6 +22,7 @@ class Progress {
   struct Plan {
     std::uint64_t all_examples;     ///< an epoch
     int epochs;
+    int already;                    ///< of these, in a run that goes on
     bool counts;                    ///< rank 0 declares points and the end; else the ranks do so themselves, in lockstep
     int workers;
   };

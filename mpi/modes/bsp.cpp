@@ -35,14 +35,30 @@
 
 namespace sounder::mpi {
 
+namespace {
+
+constexpr const char* kSumLimit = "sum limit";
+
+}  // namespace
+
 BspScales::BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts)
     : rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
       examples_(static_cast<double>(setting.all_examples) / static_cast<double>(rounds_)),
       shares_(census(setting.endpoint, setting.kernel, setting.data,
                      setting.shard_begins.empty() ? Range{} : Range{setting.shard_begins.front(), setting.shard_begins.back()},
                      setting.all_examples)),
-      limit_(parts.sum_limit ? *parts.sum_limit : sum_limit(setting, numbers, shares_, examples_)),
+      limit_(limit_of(setting, numbers, parts)),
       scales_(batch_scales(shares_, examples_ / limit_)) {}
+
+/// Measured at the start values: a run that goes on has none.
+double BspScales::limit_of(const Setting& setting, const RowNumbers& numbers, const BspParts& parts) const {
+  if (parts.sum_limit) return *parts.sum_limit;
+  if (setting.notes)
+    if (const auto noted = setting.notes->find(kSumLimit); noted != setting.notes->end()) return std::stod(noted->second);
+  return sum_limit(setting, numbers, shares_, examples_);
+}
+
+std::map<std::string, std::string> BspScales::notes() const { return {{kSumLimit, fmt::format("{}", limit_)}}; }
 
 std::string BspScales::remark() const { return fmt::format("up to {} gradients of a row are added up, of more the mean", limit_); }
 
@@ -70,6 +86,7 @@ class Bulk : public RankDiscipline {
     audit_.report(telemetry);
     return telemetry;
   }
+  std::map<std::string, std::string> notes() const override { return scales_.notes(); }
 
  protected:
   /// The gradient of the round, of all ranks; pads between the own one and what comes of the others. Says what this rank gave.

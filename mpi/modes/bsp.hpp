@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -34,8 +36,11 @@ class BspScales {
   const std::vector<std::vector<double>>& shares() const { return shares_; }
   const std::vector<std::vector<float>>& operator()() const { return scales_; }
   std::string remark() const;
+  std::map<std::string, std::string> notes() const;
 
  private:
+  double limit_of(const Setting& setting, const RowNumbers& numbers, const BspParts& parts) const;
+
   std::size_t rounds_;
   double examples_;
   std::vector<std::vector<double>> shares_;

@@ -33,6 +33,7 @@ class Local final : public RankDiscipline {
         reducer_(setting.endpoint, setting.kernel.layout),
         base_(packed_size(setting.kernel.layout)),
         values_(base_.size()),
+        averages_(static_cast<std::uint64_t>(setting.first_round / setting.mpi.local_rounds)),
         audit_(setting.mpi.audit) {
     pack(setting.parameters, base_);
     if (setting.mpi.outer_momentum > 0) velocity_.resize(reducer_.slice_end() - reducer_.slice_begin());
@@ -124,7 +125,7 @@ class Local final : public RankDiscipline {
   bool trains_ = true;
   int rounds_ = 0;               ///< since the last average
   std::uint64_t examples_ = 0;   ///< the same
-  std::uint64_t averages_ = 0;
+  std::uint64_t averages_;       ///< in the whole run
   MergeAudit audit_;
   ModeTelemetry telemetry_;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,8 +33,9 @@ struct Setting {
   Backend& backend;                  ///< prepared with kernel, data and parameters
   const sounder::Options& options;
   const Options& mpi;
+  int first_round = 0;               ///< of a run that goes on,
+  const std::map<std::string, std::string>* notes = nullptr;  ///< and the notes() of the one before, among others
 };
-
 
 /// One round of a rank.
 struct RankRound {
@@ -67,6 +69,8 @@ class RankDiscipline {
   /// After all ranks have left: returns when nothing is under way, all ranks' parameters being final and equal.
   virtual void finish() = 0;
   virtual ModeTelemetry telemetry() const { return {}; }
+  /// What it measured at the start of the run, and must not measure anew to go on: for a checkpoint.
+  virtual std::map<std::string, std::string> notes() const { return {}; }
 };
 
 /// Whether ranks go through rounds in lockstep: then an epoch is one visit of each example, and every rank runs the same number

@@ -1,7 +1,10 @@
 #include <sounder/train/checkpoint.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -13,8 +16,9 @@ namespace sounder {
 namespace {
 
 constexpr FileKind kCheckpointFile{.magic = "SOUNDERC", .noun = "checkpoint", .flag = "--checkpoint"};
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 constexpr const char* kStep = "step";
+constexpr std::array<std::string_view, 2> kFromData{kStep, "batch"};  ///< facts whose defaults depend on the data
 
 void put(FieldWriter& out, const std::optional<double>& value) {
   out.number(value.has_value());
@@ -32,6 +36,7 @@ void put(FieldWriter& out, const Point& point) {
   out.real(point.seconds);
   out.number(point.examples);
   out.number(point.updates);
+  out.number(point.bytes_sent);
   out.real(point.train_loss);
   put(out, point.test_loss);
   put(out, point.test_metric);
@@ -44,6 +49,7 @@ Point get_point(FieldReader& in) {
   point.seconds = in.real();
   point.examples = in.number();
   point.updates = in.number();
+  point.bytes_sent = in.number();
   point.train_loss = in.real();
   point.test_loss = get_optional(in);
   point.test_metric = get_optional(in);
@@ -97,12 +103,12 @@ std::map<std::string, std::string> facts_of(const Kernel& kernel, const Options&
   return facts;
 }
 
-void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const Dataset& data,
+void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const CheckedData& data,
                       const std::map<std::string, std::string>& facts) {
   if (checkpoint.state.model != kernel.name)
     throw Error(fmt::format("the checkpoint {} is of a {} model: give --model {} instead of {}", checkpoint.file,
                             checkpoint.state.model, checkpoint.state.model, kernel.name));
-  // The default step depends on the data, and the data on --transform: the cause is named, not what follows from it.
+  // Some defaults depend on the data, and the data on --transform: the cause is named, not what follows from it.
   const auto agree = [&](const std::string& flag, const std::string& value) {
     const auto given = facts.find(flag);
     const auto close = [&] {  // a step as it is printed is the step that it stands for
@@ -114,13 +120,13 @@ void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const 
                               checkpoint.file, flag, value, given->second));
   };
   for (const auto& [flag, value] : checkpoint.state.facts)
-    if (flag != kStep) agree(flag, value);
-  if (checkpoint.data_digest != data.digest())
+    if (std::ranges::count(kFromData, flag) == 0) agree(flag, value);
+  if (checkpoint.data_digest != data.digest)
     throw Error(fmt::format(
         "the checkpoint {} was written while training on {} (digest {}), not on {} (digest {}): give that --data",
-        checkpoint.file, checkpoint.data, checkpoint.data_digest, data.name(), data.digest()));
-  if (const auto step = checkpoint.state.facts.find(kStep); step != checkpoint.state.facts.end())
-    agree(kStep, step->second);
+        checkpoint.file, checkpoint.data, checkpoint.data_digest, data.name, data.digest));
+  for (const std::string_view flag : kFromData)
+    if (const auto fact = checkpoint.state.facts.find(std::string(flag)); fact != checkpoint.state.facts.end()) agree(fact->first, fact->second);
   check_saved(checkpoint.state, kernel, RowPart::whole);
 }
 

@@ -8,7 +8,7 @@ FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconn
          "--compensate --dc-lambda --local-rounds --weight --participation --outer-momentum --partition --balance --pad --straggler --audit "
          "--deadline --transport --ranks --verbose --model --data --test --transform --normalize --factors --hidden --tile --threads --team "
          "--pin --epochs --batch --step --schedule --decay --phase --l2 --l1 --rule --seed --hot-rows --flush --target-loss --telemetry "
-         "--curve --json --predict --save --load --quiet --version --help").split()
+         "--curve --json --predict --save --load --checkpoint --every --resume --quiet --version --help").split()
 
 
 class Words(RanksTest):
@@ -43,7 +43,7 @@ class BadFlags(RanksTest):
             ("--weight", "half"), ("--participation", "0"), ("--participation", "1.5"), ("--outer-momentum", "1"), ("--partition", "name"),
             ("--balance", "even"), ("--pad", "-1"), ("--pad", "x"), ("--straggler", "rank:1"), ("--straggler", "often"), ("--deadline", "0"),
             ("--deadline", "inf"), ("--transport", "tcp"), ("--ranks", "0"), ("--ranks", "x"), ("--threads", "0"), ("--step", "auto"),
-            ("--step", "0"), ("--epochs", "-1"), ("--curve", "curve.txt"),
+            ("--step", "0"), ("--every", "-1"), ("--epochs", "-1"), ("--curve", "curve.txt"),
         ):
             with self.subTest(flag=flag, value=value):
                 self.bad(*self.data, flag, value, says=flag)
@@ -58,7 +58,7 @@ class BadFlags(RanksTest):
         self.bad("--model", "mf", "--data", self.file("good.tsv", RATINGS), "--normalize", "l2", says="--normalize")
 
     def test_flags_of_other_programs_are_unknown(self):
-        for flag in "--record", "--replay", "--simulate-workers", "--inspect", "--checkpoint", "--every", "--resume", "--backoff", "--bogus":
+        for flag in "--record", "--replay", "--simulate-workers", "--inspect", "--backoff", "--bogus":
             with self.subTest(flag=flag):
                 self.bad(*self.data, flag, "1", says=flag)
 

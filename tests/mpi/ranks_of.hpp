@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include <sounder/mpi/fit.hpp>
 #include <sounder/shm/backend.hpp>
@@ -21,6 +22,19 @@ struct RankRun {
   Options options{};           ///< mode: inside of each rank
   mpi::Options between{};
   std::function<void(int rank, Options&, mpi::Options&)> differ{};  ///< what one rank is given otherwise
+  const Checkpoint* resume = nullptr;
+  std::function<void(const mpi::RankProgress&)> on_progress{};      ///< on rank 0
+};
+
+class Watching final : public mpi::RankObserver {
+ public:
+  explicit Watching(const RankRun& run) : run_(run) {}
+  void on_progress(const mpi::RankProgress& progress) override {
+    if (run_.on_progress) run_.on_progress(progress);
+  }
+
+ private:
+  const RankRun& run_;
 };
 
 /// Of rank 0; `every` is called with each rank's.
@@ -36,13 +50,14 @@ inline mpi::Result train(const RankRun& run, const std::function<void(int, const
         LoadOptions load = run.load;
         load.format = format_of(run.model.model);
         const int workers = world.size() - between.dedicated_servers;
-        const mpi::SharedSet set = mpi::load_train(world, workers, run.data, load, between.partition, options.seed);
+        const auto extra = run.resume ? run.resume->ids_by_space(load.format == Format::ratings ? 2 : 1) : std::vector<std::vector<std::uint32_t>>{};
+        const mpi::SharedSet set = mpi::load_train(world, workers, run.data, load, between.partition, options.seed, extra);
         const Kernel kernel = builtin_kernel(run.model, set.data, options.rule);
         Options inside = options;
         inside.batch.reset();
         const auto backend = shm::make_backend(inside);
-        mpi::RankObserver nobody;
-        mpi::Result result = mpi::fit(world, {.kernel = kernel, .train = set}, options, between, *backend, nobody);
+        Watching observer(run);
+        mpi::Result result = mpi::fit(world, {.kernel = kernel, .train = set, .resume = run.resume}, options, between, *backend, observer);
         const std::lock_guard lock(mutex);
         if (every) every(world.rank(), result);
         if (world.rank() == 0) first = std::move(result);

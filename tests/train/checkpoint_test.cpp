@@ -259,9 +259,9 @@ TEST_SUITE("train") {
     CHECK(contains(says("1 3:0.5\n"), "not a Sounder checkpoint"));
     CHECK(contains(message_of([] { load_checkpoint("/nowhere/there"); }), "/nowhere/there"));
     FieldWriter later;
-    later.number(2);
+    later.number(3);
     write_fields({.magic = "SOUNDERC", .noun = "checkpoint", .flag = "--checkpoint"}, later, bad.path());
-    CHECK(contains(message_of([&] { load_checkpoint(bad.path()); }), "version 2"));
+    CHECK(contains(message_of([&] { load_checkpoint(bad.path()); }), "version 3"));
     const TempFile model("", ".model");
     save(to_saved(kernel, run(kernel, data, options_for(Mode::serial, 1)).parameters, data), model.path());
     CHECK(contains(message_of([&] { load_checkpoint(model.path()); }), "not a Sounder checkpoint"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct Problem {
   const SharedSet& train;
   const SharedSet* test = nullptr;     ///< evaluated at every point
   const SavedModel* start = nullptr;   ///< parameters to go on from; the same on all ranks
+  const Checkpoint* resume = nullptr;  ///< a run to go on with, instead of `start`; the same on all ranks
+  std::map<std::string, std::string> facts{};  ///< flags of the model that a checkpoint must agree on
 };
 
 /// What one rank did.
@@ -47,6 +50,8 @@ class RankObserver {
   virtual ~RankObserver() = default;
   /// On rank 0, from the communication thread, whenever a rank has completed a round: must be fast, and not throw.
   virtual void on_progress(const RankProgress&) {}
+  /// On rank 0, from the thread that trains: a checkpoint could not be written; training goes on. Said once, until one can be written again.
+  virtual void on_checkpoint_lost(const std::string& error) { static_cast<void>(error); }
 };
 
 /// Equal on all ranks: parameters, digest, curve, stopped. The rest is filled on rank 0 alone.
@@ -60,6 +65,9 @@ struct Result {
   std::string remark;
 };
 
+/// Throws the Error that fit would throw of Options::checkpoint and Problem::resume; for callers that open files before they call it.
+void check_resume(World& world, const Problem& problem, const sounder::Options& options, const Options& between);
+
 /// Trains. Called by all ranks of `world` with the same problem and options (checked: a difference is an Error that names it) and each
 /// with a backend of its own. Throws Error on bad input and RankLost (mpi/endpoint.hpp), a kind of Error, where a rank is missing; a run
 /// that diverges is a Result.
@@ -67,6 +75,10 @@ struct Result {
 /// Points are snapshots that are taken when so many examples were processed, without stopping anyone, and evaluated after the run. An
 /// epoch is one visit of each example in bsp and local; elsewhere it is as many processed examples as there are, whoever processed them.
 /// --target-loss therefore does not end a run: target_seconds is the time of the first point at or below it.
+///
+/// Options::checkpoint: rank 0 writes one after every Options::every epochs, for which the points so far are evaluated, outside of the
+/// training clock, and at the end. In bsp (but not by servers), and in local where an epoch ends with an average. Any number of ranks may
+/// go on with it; in deterministic bsp to the same bits.
 Result fit(World& world, const Problem& problem, const sounder::Options& options, const Options& between, Backend& backend,
            RankObserver& observer);
 

@@ -44,6 +44,8 @@ struct Options {
 
   /// Throws Error naming the flag and the mend. `ranks`: of the run.
   void validate(int ranks) const;
+  /// Throws Error naming `flag`, --checkpoint or --resume, if no rank ever holds all that a run with this rule needs to go on.
+  void validate_checkpoint(const char* flag, RuleName rule) const;
 };
 
 }  // namespace sounder::mpi

@@ -32,10 +32,19 @@ struct Checkpoint {
 /// Not mode, team and threads: a run may go on with others, and is the same to the bit where the mode promises that.
 std::map<std::string, std::string> facts_of(const Kernel& kernel, const Options& options);
 
+/// What data a run goes on with.
+struct CheckedData {
+  std::string name, digest;
+};
+
 /// Throws Error, one sentence that says what to give, if the checkpoint is of another model, other data, or other
 /// values of one of `facts`.
-void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const Dataset& data,
+void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const CheckedData& data,
                       const std::map<std::string, std::string>& facts);
+inline void check_checkpoint(const Checkpoint& checkpoint, const Kernel& kernel, const Dataset& data,
+                             const std::map<std::string, std::string>& facts) {
+  check_checkpoint(checkpoint, kernel, CheckedData{data.name(), data.digest()}, facts);
+}
 
 /// As `save` of a model: `path` is the old file or the new one, whole, also after a crash of the machine. Format:
 /// "SOUNDERC", version, then little-endian fields, then the XXH64 of all before it. Throws Error.
