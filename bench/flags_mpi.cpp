@@ -94,7 +94,6 @@ void declare_ranks(CommandLine& line, MpiSettings& s) {
 
 void check(const MpiSettings& s) {
   s.options.validate();
-  if (s.race) throw Error("--step auto is a race in one process: find a step by bench_shm --step auto, and give it here");
   if (s.ranks < 1 || s.ranks > 256) throw Error(fmt::format("--ranks {} cannot be used: give 1 to 256", s.ranks));
   if (s.transport == TransportName::mpi && s.ranks != 1)
     throw Error(fmt::format("--ranks {} goes with --transport inproc: the number of MPI ranks is said to mpirun, as in mpirun -n {}", s.ranks, s.ranks));
@@ -122,7 +121,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
   declare_problem(line, settings);
   declare_training(line, settings,
                    {.threads = "workers of each rank, a comma-separated list (default: the cores of a machine over the ranks on it)",
-                    .step = "step size of the first epoch (default: from the model and the data)",
+                    .step = "step size of the first epoch, or auto: the best of a race on rank 0's examples (default: from the model and the data)",
                     .batch = "examples a round, over all ranks, or all (default: by the mode)",
                     .target_loss = "tell when the training loss came to this; no run ends there"});
   declare_exchange(line, settings);

@@ -7,6 +7,7 @@
 
 #include <sounder/error.hpp>
 #include <sounder/mpi/fit.hpp>
+#include <sounder/mpi/step_race.hpp>
 #include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 #include <sounder/train/evaluate.hpp>
@@ -33,6 +34,7 @@ class Session {
     load_all();
     kernel_.emplace(builtin_kernel(settings_.model, train_->data, settings_.options.rule));
     if (start_) check_saved(*start_, *kernel_);  // before any file is opened
+    if (settings_.race) choose_step();
     for (const PlannedRanks& planned : plan_) mpi::check_resume(world_, problem(), options_of(planned), between_of(planned));
     if (first_ && !settings_.json.empty()) files_.emplace_back(settings_.json, own_columns());
     if (first_ && !settings_.curve.empty()) files_.emplace_back(settings_.curve, own_columns());
@@ -92,11 +94,25 @@ class Session {
     if (first_) core_to_core_ns_ = shm::core_to_core_ns();
   }
 
+  /// Finds what --step auto stands for; raced_step_ is it, for one process.
+  void choose_step() {
+    if (resume_) {  // the race has been run, for its mode
+      if (const auto step = resume_->state.facts.find("step"); step != resume_->state.facts.end()) resumed_step_ = std::stod(step->second);
+      return;
+    }
+    const double begin = now();
+    const StepRace race = mpi::race_steps(world_, problem(), settings_.options);
+    raced_step_ = race.step;
+    raced_ = fmt::format(" (the best of {} in a race of {:.2f} s)", race.trials.size(), now() - begin);
+  }
+
   Options options_of(const PlannedRanks& planned) const {
     Options options = settings_.options;
     options.mode = planned.node_mode;
     options.threads = planned.threads;
     options.stop = &interrupted();
+    if (resumed_step_) options.step = *resumed_step_;
+    if (raced_step_) options.step = *raced_step_ * mpi::step_factor(*kernel_, planned.mode, workers_);
     return options;
   }
 
@@ -128,8 +144,9 @@ class Session {
     const DataFacts data = data_facts();
     fmt::print(out_, "train {}: {} examples, {} features, {} nonzeros\n", data.name, data.examples, data.features, data.nonzeros);
     if (test_) fmt::print(out_, "test  {}: {} examples, {} nonzeros\n", test_->data.name(), test_->all_examples, test_->all_nonzeros);
-    fmt::print(out_, "model {}, step {:.4g}, {} rank{} ({}), loaded in {:.2f} s\n\n", kernel_->name,
-               settings_.options.step_at(0, kernel_->default_step), world_.size(), world_.size() == 1 ? "" : "s", world_.transport(),
+    const double step = resumed_step_ ? *resumed_step_ : raced_step_ ? *raced_step_ : kernel_->default_step;
+    fmt::print(out_, "model {}, step {:.4g}{}, {} rank{} ({}), loaded in {:.2f} s\n\n", kernel_->name,
+               settings_.options.step_at(0, step), raced_, world_.size(), world_.size() == 1 ? "" : "s", world_.transport(),
                load_seconds_);
     std::fflush(out_);
   }
@@ -155,7 +172,9 @@ class Session {
     Options options = options_of(planned);
     const mpi::Options between = between_of(planned);
     const shm::Pinned placed(place(options));
-    for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options(settings_)));
+    Settings told = settings_;
+    told.options.step = options.step;
+    for (RecordFile& file : files_) file.write(run_record(told, facts, own_options(settings_)));
 
     const auto backend = shm::make_backend(options);
     mpi::Result result = [&] {
@@ -221,6 +240,8 @@ class Session {
   const int workers_;  ///< ranks that train
   std::optional<SavedModel> start_;
   std::optional<Checkpoint> resume_;
+  std::optional<double> raced_step_, resumed_step_;  ///< of --step auto
+  std::string raced_;                                ///< for people: how it came to its step
   std::optional<mpi::SharedSet> train_, test_;
   double load_seconds_ = 0;
   std::optional<double> core_to_core_ns_;

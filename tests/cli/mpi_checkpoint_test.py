@@ -1,4 +1,4 @@
-"""Checkpoints of bench_mpi, from outside."""
+"""Checkpoints and the race of steps of bench_mpi, from outside."""
 
 import signal
 import subprocess
@@ -18,7 +18,7 @@ class Resume(RanksTest):
         return self.records(*SET, *flags)["summary"][0]["digest"]
 
     def test_a_resumed_run_is_the_run_that_never_stopped(self):
-        for flags in (("--mode", "bsp"), ("--mode", "bsp", "--rule", "adam"), ("--mode", "local")):
+        for flags in (("--mode", "bsp"), ("--mode", "bsp", "--rule", "adam"), ("--mode", "local"), ("--mode", "local", "--step", "auto")):
             with self.subTest(flags=flags):
                 flags = (*flags, *IN_ONE, "2")
                 straight = self.records(*SET, *flags, "--epochs", "4")
@@ -66,3 +66,28 @@ class Resume(RanksTest):
         self.bad(*SET, *IN_ONE, "2", "--mode", "local", "--resume", self.checkpoint, "--curve", table, "--quiet", says="--mode bsp")
         self.bad(*SET, *IN_ONE, "2", "--resume", self.checkpoint, "--load", self.checkpoint, says="--load")
         self.assertFalse(table.exists())
+
+
+class Steps(RanksTest):
+    def test_the_step_that_wins_is_the_same_on_all_ranks_and_told(self):
+        runs = self.records(*SET, *IN_ONE, "3", "--mode", "bsp,local", "--epochs", "2", "--step", "auto")
+        steps = [run["options"]["step"] for run in runs["run"]]
+        self.assertGreater(steps[0], 0)
+        self.assertEqual(steps[1], 3 * steps[0])  # ranks that average go on as many times as far
+        for point in runs["point"]:
+            if point["epoch"] == 1:
+                self.assertEqual(point["step"], steps[point["run"]])
+        # The same by hand: nothing else was changed.
+        self.assertEqual(self.records(*SET, *IN_ONE, "3", "--mode", "bsp", "--epochs", "2", "--step", repr(steps[0]))["summary"][0]["digest"],
+                         runs["summary"][0]["digest"])
+
+    @needs_mpirun
+    def test_the_race_on_processes_is_that_on_threads(self):
+        flags = (*SET, "--mode", "bsp", "--epochs", "1", "--step", "auto", "--json", "-")
+        one = self.by_kind(self.good_ranks(2, *flags).stdout)["run"][0]["options"]["step"]
+        self.assertEqual(one, self.by_kind(self.good(*flags, *IN_ONE, "2").stdout)["run"][0]["options"]["step"])
+
+    def test_it_beats_a_bad_step(self):
+        flags = (*SET, *IN_ONE, "2", "--mode", "bsp", "--epochs", "4")
+        loss = lambda *more: self.records(*flags, *more)["summary"][0]["train_loss"]
+        self.assertLess(loss("--step", "auto"), loss("--step", "0.001"))

@@ -42,7 +42,7 @@ class BadFlags(RanksTest):
             ("--servers", "dedicated:"), ("--servers", "dedicated:0"), ("--servers", "dedicated:x"), ("--local-rounds", "0"),
             ("--weight", "half"), ("--participation", "0"), ("--participation", "1.5"), ("--outer-momentum", "1"), ("--partition", "name"),
             ("--balance", "even"), ("--pad", "-1"), ("--pad", "x"), ("--straggler", "rank:1"), ("--straggler", "often"), ("--deadline", "0"),
-            ("--deadline", "inf"), ("--transport", "tcp"), ("--ranks", "0"), ("--ranks", "x"), ("--threads", "0"), ("--step", "auto"),
+            ("--deadline", "inf"), ("--transport", "tcp"), ("--ranks", "0"), ("--ranks", "x"), ("--threads", "0"),
             ("--step", "0"), ("--every", "-1"), ("--epochs", "-1"), ("--curve", "curve.txt"),
         ):
             with self.subTest(flag=flag, value=value):
