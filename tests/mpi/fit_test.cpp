@@ -29,6 +29,17 @@ RankRun spam(RankMode mode, int ranks) {
   return run;
 }
 
+/// f(mode, run) for every mode.
+template <class F>
+void in_every_mode(int ranks, int epochs, F f) {
+  for (const auto& mode : kRankModes) {
+    CAPTURE(std::string(mode.name));
+    RankRun run = spam(mode.value, ranks);
+    run.options.epochs = epochs;
+    f(mode.value, run);
+  }
+}
+
 }  // namespace
 
 TEST_SUITE("mpi") {
@@ -54,10 +65,7 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("all ranks end with the same parameters and the same curve") {
-    for (const auto& mode : kRankModes) {
-      CAPTURE(std::string(mode.name));
-      RankRun run = spam(mode.value, 3);
-      run.options.epochs = 2;
+    in_every_mode(3, 2, [](RankMode, RankRun& run) {
       std::set<std::string> digests;
       std::set<double> losses;
       train(run, [&](int, const mpi::Result& result) {
@@ -67,14 +75,11 @@ TEST_SUITE("mpi") {
       });
       CHECK(digests.size() == 1);
       CHECK(losses.size() == 1);
-    }
+    });
   }
 
   TEST_CASE("the last point is the loss of the parameters that come back") {
-    for (const auto& mode : kRankModes) {
-      CAPTURE(std::string(mode.name));
-      RankRun run = spam(mode.value, 2);
-      run.options.epochs = 2;
+    in_every_mode(2, 2, [](RankMode, RankRun& run) {
       const mpi::Result result = train(run);
       LoadOptions load = run.load;
       load.format = Format::classification;
@@ -83,19 +88,16 @@ TEST_SUITE("mpi") {
       SerialTeam team;
       const double loss = evaluate(kernel, result.run.parameters, data, team).loss + kernel.penalty(result.run.parameters);
       CHECK(loss == doctest::Approx(result.run.curve.back().train_loss).epsilon(1e-6));
-    }
+    });
   }
 
   TEST_CASE("an epoch visits each example once in lockstep; elsewhere it is as many examples, whoever processed them") {
-    for (const auto& mode : kRankModes) {
-      CAPTURE(std::string(mode.name));
-      RankRun run = spam(mode.value, 3);
-      run.options.epochs = 3;
+    in_every_mode(3, 3, [](RankMode mode, RankRun& run) {
       const mpi::Result result = train(run);
       std::uint64_t processed = 0;
       for (const mpi::RankReport& rank : result.ranks) processed += rank.examples;
       const std::uint64_t epoch = result.run.curve.back().examples / 3;
-      if (mpi::entry_of(mode.value).pace == mpi::Pace::lockstep) {
+      if (mpi::entry_of(mode).pace == mpi::Pace::lockstep) {
         CHECK(processed == 3 * epoch);
         for (const Point& point : result.run.curve) CHECK(point.examples == static_cast<std::uint64_t>(point.epoch) * epoch);
       } else {
@@ -103,7 +105,7 @@ TEST_SUITE("mpi") {
         for (std::size_t i = 1; i < result.run.curve.size(); ++i) CHECK(result.run.curve[i].examples > result.run.curve[i - 1].examples);
       }
       REQUIRE(result.run.curve.size() == 4);
-    }
+    });
   }
 
   TEST_CASE("with --balance fixed every rank visits its own examples once an epoch, in any mode") {
@@ -143,27 +145,21 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("a run that diverges says so on all ranks and gives back the last good parameters") {
-    for (const auto& mode : kRankModes) {
-      CAPTURE(std::string(mode.name));
-      RankRun run = spam(mode.value, 2);
+    in_every_mode(2, 3, [](RankMode, RankRun& run) {
       run.model = {.model = ModelName::squared};
       run.data = "synthetic:dense,examples=2000";
       run.load = {};
       run.options.step = 1e6;
-      run.options.epochs = 3;
       train(run, [&](int, const mpi::Result& result) {
         CHECK(result.run.stopped == Stopped::diverged);
         CHECK(result.run.advice.find("--step") != std::string::npos);
         for (const float w : weights_of(result.run.parameters)) CHECK(std::isfinite(w));
       });
-    }
+    });
   }
 
   TEST_CASE("a stop from outside ends all ranks behind the same point") {
-    for (const auto& mode : kRankModes) {
-      CAPTURE(std::string(mode.name));
-      RankRun run = spam(mode.value, 2);
-      run.options.epochs = 1'000'000;
+    in_every_mode(2, 1'000'000, [](RankMode, RankRun& run) {
       std::atomic<bool> stop{false};
       run.differ = [&](int rank, Options& options, mpi::Options&) {
         if (rank == 1) options.stop = &stop;  // one rank's signal is enough
@@ -175,6 +171,6 @@ TEST_SUITE("mpi") {
         digests.insert(result.run.digest);
       });
       CHECK(digests.size() == 1);
-    }
+    });
   }
 }

@@ -1,38 +1,12 @@
-// Checkpoints: a resumed run is the run that never stopped, to the bit; what does not fit or is damaged is refused.
-#include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
+// Checkpoints: a resumed run is the run that never stopped, to the bit; what does not fit is refused.
 #include <doctest/doctest.h>
-#include <sys/resource.h>
 
-#include <sounder/train/checkpoint.hpp>
-
-#include "data/files.hpp"
-#include "params/fields.hpp"
-#include "support.hpp"
+#include "train/checkpoint_runs.hpp"
 
 using namespace sounder;
 using namespace sounder::test;
 
 namespace {
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
-Result run(const Kernel& kernel, const Dataset& data, const Options& options, const Checkpoint* resume = nullptr,
-           Observer* observer = nullptr) {
-  const auto backend = shm::make_backend(options);
-  Exchange alone;
-  Observer nobody;
-  return fit({.kernel = kernel, .train = data, .resume = resume}, options, *backend, alone,
-             observer ? *observer : nobody);
-}
 
 /// Runs to `epochs` and leaves a checkpoint.
 Checkpoint checkpoint_after(int epochs, const Kernel& kernel, const Dataset& data, Options options) {
@@ -47,42 +21,6 @@ bool same(const Point& a, const Point& b) {
   return a.epoch == b.epoch && a.examples == b.examples && a.updates == b.updates && a.train_loss == b.train_loss &&
          a.test_loss == b.test_loss && a.test_metric == b.test_metric && a.step == b.step;
 }
-
-struct Noting : Observer {
-  bool on_point(const Point& point) override { return points.push_back(point), go_on; }
-  void on_checkpoint_lost(const std::string& error) override { lost.push_back(error); }
-  void on_epoch(int epoch, const ChunkQueue&) override {
-    if (stop && epoch == stop_in) stop->store(true);
-  }
-  std::vector<Point> points;
-  std::vector<std::string> lost;
-  std::atomic<bool>* stop = nullptr;
-  int stop_in = -1;
-  bool go_on = true;
-};
-
-/// No file of this process may be longer, as on a full disk.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) {
-    getrlimit(RLIMIT_FSIZE, &old_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit low{bytes, old_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &low);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit old_{};
-  void (*handler_)(int) = nullptr;
-};
-
-}  // namespace
-
-namespace {
 
 Options in_serial(RuleName rule) {
   Options options = options_for(Mode::serial, 4);
@@ -234,39 +172,6 @@ TEST_SUITE("train") {
     CHECK(contains(message_of([&] { check_checkpoint(good, kernel, data, {{"rule", "other"}}); }), "--rule sgd"));
   }
 
-  TEST_CASE("checkpoint file: cut short anywhere, altered anywhere, another version, something else: refused") {
-    const Dataset data = examples_of({{0, 1}, {1, 2}, {0, 2}}, {1, -1, 1});
-    const Kernel kernel = builtin_kernel({}, data);
-    const TempFile file("", ".checkpoint"), bad("", ".bad");
-    Options options = options_for(Mode::serial, 1);
-    options.checkpoint = file.path();
-    run(kernel, data, options);
-    const std::string whole = content_of(file.path());
-    const auto says = [&](const std::string& content) {
-      std::ofstream(bad.path(), std::ios::binary) << content;
-      return message_of([&] { load_checkpoint(bad.path()); });
-    };
-    CHECK(says(whole) == "");
-    for (std::size_t size = 0; size < whole.size(); ++size)
-      if (!contains(says(whole.substr(0, size)), bad.path())) FAIL("cut to " << size);
-    for (std::size_t byte = 0; byte < whole.size(); ++byte) {
-      std::string altered = whole;
-      altered[byte] = static_cast<char>(altered[byte] ^ 4);
-      if (!contains(says(altered), bad.path())) FAIL("byte " << byte);
-    }
-    CHECK(contains(says(whole + '\0'), "cut short or altered"));
-    CHECK(contains(says(whole.substr(0, whole.size() / 2)), "cut short or altered"));
-    CHECK(contains(says("1 3:0.5\n"), "not a Sounder checkpoint"));
-    CHECK(contains(message_of([] { load_checkpoint("/nowhere/there"); }), "/nowhere/there"));
-    FieldWriter later;
-    later.number(3);
-    write_fields({.magic = "SOUNDERC", .noun = "checkpoint", .flag = "--checkpoint"}, later, bad.path());
-    CHECK(contains(message_of([&] { load_checkpoint(bad.path()); }), "version 3"));
-    const TempFile model("", ".model");
-    save(to_saved(kernel, run(kernel, data, options_for(Mode::serial, 1)).parameters, data), model.path());
-    CHECK(contains(message_of([&] { load_checkpoint(model.path()); }), "not a Sounder checkpoint"));
-  }
-
   TEST_CASE("checkpoint: a run interrupted within an epoch leaves the state before it, and goes on to the same bits") {
     const Dataset data = small_set(ModelName::logistic);
     const Kernel kernel = builtin_kernel({}, data);
@@ -302,36 +207,5 @@ TEST_SUITE("train") {
     CHECK(resumed.digest == straight.digest);
     CHECK(resumed.curve.back().step == straight.curve.back().step);
     CHECK(resumed.curve.back().examples == straight.curve.back().examples);
-  }
-
-  TEST_CASE("checkpoint: a full disk ends no training, is said once, and leaves the old one") {
-    const Dataset data = small_set(ModelName::logistic);
-    const Kernel kernel = builtin_kernel({}, data);
-    const TempFile file("", ".checkpoint");
-    Options options = options_for(Mode::serial, 2);
-    options.checkpoint = file.path();
-    run(kernel, data, options);
-    const std::string before = content_of(file.path());
-    const Checkpoint checkpoint = load_checkpoint(file.path());
-    options.epochs = 6;
-    Noting noting;
-    const Result result = [&] {
-      const FullDisk full(before.size() / 2);
-      return run(kernel, data, options, &checkpoint, &noting);
-    }();
-    CHECK(result.stopped == Stopped::epochs);
-    CHECK(result.digest == run(kernel, data, options_for(Mode::serial, 6)).digest);
-    CHECK(contains(result.checkpoint_error, file.path()));
-    CHECK(result.checkpoint_epochs == -1);
-    CHECK(noting.lost.size() == 1);
-    CHECK(content_of(file.path()) == before);
-    CHECK(load_checkpoint(file.path()).epochs == 2);
-    std::size_t left = 0;  // no half of a file beside it
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(file.path()).parent_path()))
-      left += contains(entry.path().string(), file.path());
-    CHECK(left == 1);
-    const Result later = run(kernel, data, options, &checkpoint);
-    CHECK(later.checkpoint_error.empty());
-    CHECK(load_checkpoint(file.path()).epochs == 6);
   }
 }
