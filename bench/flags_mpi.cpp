@@ -77,8 +77,11 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.number<double>("--outer-momentum", o.outer_momentum, "mode local: momentum of the averaged movement (default 0)");
   line.path("--topology", o.topology, topology_help(), "NAME");
   line.on("--allow-disconnected", o.allow_disconnected, "mode gossip: a topology of several parts is no mistake");
+  line.text("--backup", "mode backup: ranks whose gradients of a round need not come (default: one in four)", "B",
+            [&](const std::string& value) { o.backup = number_of<int>("--backup", value); });
+  line.number<int>("--evict-after", o.evict_after, "mode backup: take out a rank that was too late for so many rounds in a row (default 0: never)");
   line.name("--partition", kPartitions, o.partition, "which examples a rank trains on (default hash)");
-  line.name("--balance", kBalances, o.balance, "what an epoch is in modes ssp, async and gossip (default processed)");
+  line.name("--balance", kBalances, o.balance, "what an epoch is in modes whose ranks do not all wait for each other (default processed)");
   line.text("--pad", "every round lasts at least MS milliseconds, asleep (default 0)", "MS",
             [&](const std::string& value) { o.pad_seconds = number_of<double>("--pad", value) / 1000; });
   line.path("--straggler", o.straggler, "slow ranks, in multiples of --pad: rank:1=4x, random:p=0.1,10x, or pareto:1.5", "SPEC");

@@ -64,6 +64,8 @@ Json own_options(const MpiSettings& s) {
           {"outer_momentum", o.outer_momentum},
           {"topology", o.topology},
           {"allow_disconnected", o.allow_disconnected},
+          {"backup", o.backup ? Json(*o.backup) : Json()},
+          {"evict_after", o.evict_after},
           {"partition", name_of(kPartitions, o.partition)},
           {"balance", name_of(kBalances, o.balance)},
           {"pad_seconds", o.pad_seconds},
@@ -74,7 +76,7 @@ Json own_options(const MpiSettings& s) {
 }
 
 std::vector<std::string> own_columns() {
-  std::vector<std::string> columns{"pad_seconds", "communication_seconds", "audit.reads", "audit.violations"};
+  std::vector<std::string> columns{"pad_seconds", "communication_seconds", "dropped_updates", "audit.reads", "audit.violations"};
   for (const char* const histogram : {"staleness_updates", "node_staleness"})
     for (const char* const part : {"unit", "mean", "p50", "p99", "max", "samples"}) columns.push_back(fmt::format("{}.{}", histogram, part));
   return columns;
@@ -91,6 +93,7 @@ Json summary_record(const RunFacts& facts, const mpi::Result& result) {
   record["communication_seconds"] = sum_of(result, &mpi::RankReport::communication_seconds);
   record["bytes_sent"] = sum_of(result, &mpi::RankReport::bytes_sent);
   record["messages_sent"] = sum_of(result, &mpi::RankReport::messages_sent);
+  record["dropped_updates"] = result.dropped_updates ? Json(*result.dropped_updates) : Json();
   record["audit"] = audit_of(result);
   record["ranks_detail"] = detail_of(result);
   return record;

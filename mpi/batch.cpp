@@ -14,7 +14,8 @@ std::size_t local(std::uint64_t examples) { return std::max<std::size_t>(64, exa
 
 std::size_t standard_batch(RankMode mode, std::uint64_t examples) {
   switch (mode) {
-    case RankMode::bsp: return bulk(examples);
+    case RankMode::bsp:
+    case RankMode::backup: return bulk(examples);
     case RankMode::ssp:
     case RankMode::async:
     case RankMode::local:

@@ -27,6 +27,8 @@ std::map<std::string, std::string> facts_of_run(const Problem& problem, const so
   facts["participation"] = fmt::format("{}", between.participation);
   facts["outer-momentum"] = fmt::format("{}", between.outer_momentum);
   facts["topology"] = between.topology;
+  facts["backup"] = between.backup ? fmt::format("{}", *between.backup) : "by the ranks";
+  facts["evict-after"] = fmt::format("{}", between.evict_after);
   facts["balance"] = name_of(kBalances, between.balance);
   facts["audit"] = between.audit ? "yes" : "no";
   facts["every"] = options.checkpoint.empty() ? "no checkpoint" : fmt::format("{}", options.every);

@@ -31,6 +31,13 @@ void Options::validate(int ranks) const {
   require(local_rounds >= 1, "--local-rounds", local_rounds, "give 1 or more");
   require(participation > 0 && participation <= 1, "--participation", participation, "give a share above 0, up to 1");
   require(outer_momentum >= 0 && outer_momentum < 1, "--outer-momentum", outer_momentum, "give 0 or more, below 1");
+  require(!backup || *backup >= 0, "--backup", backup.value_or(0), "give the number of ranks that need not be waited for, 0 or more");
+  require(evict_after >= 0, "--evict-after", evict_after, "give rounds, 0 or more (0: never)");
+  if (mode == RankMode::backup && backup && *backup >= ranks && *backup > 0)
+    throw Error(fmt::format("--backup {} leaves no gradient of {} rank{} to be waited for: give {} or less", *backup, ranks, ranks == 1 ? "" : "s",
+                            ranks - 1));
+  if (mode == RankMode::backup && balance == BalanceName::fixed && backup.value_or(ranks / 4) > 0)
+    throw Error("--balance fixed visits each example once, and --mode backup lets late ones go: leave it out, or give --backup 0");
   require(std::isfinite(pad_seconds) && pad_seconds >= 0, "--pad", pad_seconds * 1000, "give milliseconds, 0 or more");
   require(std::isfinite(deadline_seconds) && deadline_seconds > 0, "--deadline", deadline_seconds, "give seconds, more than 0");
   static_cast<void>(Straggler(straggler, pad_seconds, ranks, 0));

@@ -13,8 +13,8 @@ struct Fixed {
   std::uint64_t examples, rounds, bytes_sent, messages_sent;
   double compute_seconds, wait_seconds, pad_seconds, communication_seconds;
   Histogram staleness_clocks, staleness_updates;
-  std::uint64_t reads, violations, audited, kept, workers;
-  bool telemetry;
+  std::uint64_t reads, violations, dropped, audited, kept, workers;
+  bool telemetry, drops;
 };
 static_assert(std::is_trivially_copyable_v<Fixed> && std::is_trivially_copyable_v<WorkerTelemetry>);
 
@@ -50,10 +50,12 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                     .staleness_updates = mode.staleness_updates,
                     .reads = mode.reads,
                     .violations = mode.violations,
+                    .dropped = mode.dropped.value_or(0),
                     .audited = node.audited,
                     .kept = node.kept,
                     .workers = node.workers.size(),
-                    .telemetry = node.on};
+                    .telemetry = node.on,
+                    .drops = mode.dropped.has_value()};
   const std::vector<Payload> all_fixed = all_gather(endpoint, Payload::of(std::vector<Fixed>{fixed}));
   const std::vector<Payload> bytes_to = all_gather(endpoint, Payload::of(own.bytes_to));
   const std::vector<Payload> waited_for = all_gather(endpoint, Payload::of(own.waited_for));
@@ -79,6 +81,7 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                             .waited_for = {waited_for[rank].as<double>().begin(), waited_for[rank].as<double>().end()}});
     result.staleness_clocks.merge(of.staleness_clocks);
     result.staleness_updates.merge(of.staleness_updates);
+    if (of.drops) result.dropped_updates = result.dropped_updates.value_or(0) + of.dropped;
     if (audit) {
       result.audit_reads = result.audit_reads.value_or(0) + of.reads;
       result.audit_violations = result.audit_violations.value_or(0) + of.violations;

@@ -41,9 +41,9 @@ constexpr const char* kSumLimit = "sum limit";
 
 }  // namespace
 
-BspScales::BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts)
+BspScales::BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts, double counted)
     : rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
-      examples_(static_cast<double>(setting.all_examples) / static_cast<double>(rounds_)),
+      examples_(counted * static_cast<double>(setting.all_examples) / static_cast<double>(rounds_)),
       shares_(census(setting.endpoint, setting.kernel, setting.data,
                      setting.shard_begins.empty() ? Range{} : Range{setting.shard_begins.front(), setting.shard_begins.back()},
                      setting.all_examples)),

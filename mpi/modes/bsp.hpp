@@ -30,9 +30,10 @@ struct BspParts {
 /// touch it). Collective.
 class BspScales {
  public:
-  BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts);
+  /// `counted`: the share of a round's gradients that are added up.
+  BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts, double counted = 1);
   std::size_t rounds() const { return rounds_; }     ///< of an epoch
-  double examples() const { return examples_; }      ///< of a round
+  double examples() const { return examples_; }      ///< of a round, those that count
   const std::vector<std::vector<double>>& shares() const { return shares_; }
   const std::vector<std::vector<float>>& operator()() const { return scales_; }
   std::string remark() const;

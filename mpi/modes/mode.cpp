@@ -11,6 +11,7 @@ RankModeEntry entry_of(RankMode mode) {
     case RankMode::async: return async_mode();
     case RankMode::local: return local_mode();
     case RankMode::gossip: return gossip_mode();
+    case RankMode::backup: return backup_mode();
   }
   return bsp_mode();
 }

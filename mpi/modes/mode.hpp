@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ struct RankRound {
 struct ModeTelemetry {
   Histogram staleness_clocks, staleness_updates;  ///< empty: not measured
   std::uint64_t reads = 0, violations = 0;        ///< of the audit
+  std::optional<std::uint64_t> dropped{};         ///< rounds of this rank that nobody applied; of modes that do so
   std::string remark;
 };
 
@@ -90,6 +92,7 @@ RankModeEntry ssp_mode();
 RankModeEntry async_mode();
 RankModeEntry local_mode();
 RankModeEntry gossip_mode();
+RankModeEntry backup_mode();
 
 /// The one switch.
 RankModeEntry entry_of(RankMode mode);

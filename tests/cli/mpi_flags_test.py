@@ -5,7 +5,7 @@ import unittest
 from program import BENCH_MPI, GOOD, RANK_MODES, RATINGS, RanksTest, mpirun, needs_mpirun
 
 FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconnected --servers --architecture --reducer --deterministic "
-         "--compensate --dc-lambda --local-rounds --weight --participation --outer-momentum --partition --balance --pad --straggler --audit "
+         "--compensate --dc-lambda --local-rounds --weight --participation --outer-momentum --backup --evict-after --partition --balance --pad --straggler --audit "
          "--deadline --transport --ranks --verbose --model --data --test --transform --normalize --factors --hidden --tile --threads --team "
          "--pin --epochs --batch --step --schedule --decay --phase --l2 --l1 --rule --seed --hot-rows --flush --target-loss --telemetry "
          "--curve --json --predict --save --load --checkpoint --every --resume --quiet --version --help").split()
@@ -40,7 +40,7 @@ class BadFlags(RanksTest):
             ("--staleness", "-1"), ("--staleness", "x"), ("--staleness", "2000000"), ("--visibility", "all"), ("--architecture", "star"),
             ("--reducer", "tree"), ("--compensate", "all"), ("--dc-lambda", "-1"), ("--dc-lambda", "nan"), ("--servers", "many"),
             ("--servers", "dedicated:"), ("--servers", "dedicated:0"), ("--servers", "dedicated:x"), ("--local-rounds", "0"),
-            ("--weight", "half"), ("--participation", "0"), ("--participation", "1.5"), ("--outer-momentum", "1"), ("--partition", "name"),
+            ("--backup", "-1"), ("--backup", "x"), ("--evict-after", "-1"), ("--weight", "half"), ("--participation", "0"), ("--participation", "1.5"), ("--outer-momentum", "1"), ("--partition", "name"),
             ("--balance", "even"), ("--pad", "-1"), ("--pad", "x"), ("--straggler", "rank:1"), ("--straggler", "often"), ("--deadline", "0"),
             ("--deadline", "inf"), ("--transport", "tcp"), ("--ranks", "0"), ("--ranks", "x"), ("--threads", "0"),
             ("--step", "0"), ("--every", "-1"), ("--epochs", "-1"), ("--curve", "curve.txt"),
@@ -53,6 +53,8 @@ class BadFlags(RanksTest):
         self.bad(*self.data, "--mode", "local", "--transport", "inproc", "--ranks", "3", "--servers", "dedicated:1", says=["--servers", "local"])
         self.bad(*self.data, "--mode", "async", "--transport", "inproc", "--ranks", "2", "--servers", "dedicated:2", says="--servers")
         self.bad(*self.data, "--mode", "gossip", "--topology", "nowhere", "--transport", "inproc", "--ranks", "2", says="--topology")
+        self.bad(*self.data, "--mode", "backup", "--backup", "2", "--transport", "inproc", "--ranks", "2", says="--backup")
+        self.bad(*self.data, "--mode", "backup", "--backup", "1", "--balance", "fixed", "--transport", "inproc", "--ranks", "2", says="--balance")
         self.bad(*self.data, "--node-mode", "cached", "--rule", "adam", says=["cached", "adam"])
         self.bad(says="--data")
         self.bad("--model", "mf", "--data", self.file("good.tsv", RATINGS), "--normalize", "l2", says="--normalize")

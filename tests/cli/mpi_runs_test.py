@@ -11,7 +11,7 @@ from runs_test import COMMON, FIELDS
 SPAM = ("--data", "builtin:spam,part=train", "--test", "builtin:spam,part=test", "--transform", "log1p", "--normalize", "l2", "--threads", "1")
 DETAIL = {"rank", "host", "examples", "rounds", "compute_seconds", "wait_seconds", "pad_seconds", "communication_seconds", "bytes_sent",
           "messages_sent", "bytes_to", "waited_for"}
-OWN = ["staleness_updates", "node_staleness", "pad_seconds", "communication_seconds", "ranks_detail"]
+OWN = ["dropped_updates", "staleness_updates", "node_staleness", "pad_seconds", "communication_seconds", "ranks_detail"]
 
 
 class Records(RanksTest):

@@ -60,6 +60,7 @@ struct Result {
   std::vector<RankReport> ranks;
   Histogram staleness_clocks;         ///< of every read, in modes that have clocks
   Histogram staleness_updates;        ///< rounds by others between a read and the write that depends on it
+  std::optional<std::uint64_t> dropped_updates;  ///< rounds that were trained and not applied, in modes that do so
   std::optional<std::uint64_t> audit_reads, audit_violations;  ///< with Options::audit
   std::optional<double> test_auc;     ///< of Problem::test at the end, for two classes: see auc()
   std::string remark;

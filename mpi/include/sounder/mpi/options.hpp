@@ -34,6 +34,9 @@ struct Options {
   // gossip
   std::string topology = "ring";
   bool allow_disconnected = false;
+  // backup
+  std::optional<int> backup{};  ///< ranks whose gradients of a round need not come; unset: one in four
+  int evict_after = 0;          ///< rounds in a row that a rank may be too late for, before it is taken out; 0: any number
   // all
   PartitionName partition = PartitionName::hash;
   BalanceName balance = BalanceName::processed;
