@@ -26,7 +26,7 @@ std::string mpi_text() {
 }
 
 std::string topology_help() {
-  std::string help = "mode gossip: who averages with whom (default ring):";
+  std::string help = "modes gossip and adpsgd: who averages with whom (default ring):";
   for (const auto& topology : kTopologies) help += fmt::format("\n  {:<12} {}", topology.name, topology.help);
   return help;
 }
@@ -76,7 +76,7 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.number<double>("--participation", o.participation, "mode local: share of the ranks that train between two averages (default 1)");
   line.number<double>("--outer-momentum", o.outer_momentum, "mode local: momentum of the averaged movement (default 0)");
   line.path("--topology", o.topology, topology_help(), "NAME");
-  line.on("--allow-disconnected", o.allow_disconnected, "mode gossip: a topology of several parts is no mistake");
+  line.on("--allow-disconnected", o.allow_disconnected, "with --topology: several parts are no mistake");
   line.text("--backup", "mode backup: ranks whose gradients of a round need not come (default: one in four)", "B",
             [&](const std::string& value) { o.backup = number_of<int>("--backup", value); });
   line.number<int>("--evict-after", o.evict_after, "mode backup: take out a rank that was too late for so many rounds in a row (default 0: never)");

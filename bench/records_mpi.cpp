@@ -62,7 +62,7 @@ Json own_options(const MpiSettings& s) {
           {"weight", o.weight_samples ? "samples" : "ranks"},
           {"participation", o.participation},
           {"outer_momentum", o.outer_momentum},
-          {"topology", o.topology},
+          {"topology", or_null(o.topology)},
           {"allow_disconnected", o.allow_disconnected},
           {"backup", o.backup ? Json(*o.backup) : Json()},
           {"evict_after", o.evict_after},

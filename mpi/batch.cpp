@@ -19,7 +19,8 @@ std::size_t standard_batch(RankMode mode, std::uint64_t examples) {
     case RankMode::ssp:
     case RankMode::async:
     case RankMode::local:
-    case RankMode::gossip: break;
+    case RankMode::gossip:
+    case RankMode::adpsgd: break;
   }
   return local(examples);
 }

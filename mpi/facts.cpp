@@ -26,7 +26,7 @@ std::map<std::string, std::string> facts_of_run(const Problem& problem, const so
   facts["weight"] = between.weight_samples ? "samples" : "ranks";
   facts["participation"] = fmt::format("{}", between.participation);
   facts["outer-momentum"] = fmt::format("{}", between.outer_momentum);
-  facts["topology"] = between.topology;
+  facts["topology"] = between.topology.empty() ? "by the mode" : between.topology;
   facts["backup"] = between.backup ? fmt::format("{}", *between.backup) : "by the ranks";
   facts["evict-after"] = fmt::format("{}", between.evict_after);
   facts["balance"] = name_of(kBalances, between.balance);

@@ -15,14 +15,13 @@
 #include "modes/gossip.hpp"
 
 #include <cmath>
-#include <optional>
 #include <set>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "collectives.hpp"
 #include "merge_audit.hpp"
+#include "modes/agreed_topology.hpp"
 #include "protocol/mixing.hpp"
 #include "reduce/mean.hpp"
 
@@ -30,39 +29,6 @@ namespace sounder::mpi {
 namespace {
 
 constexpr std::uint64_t kGoodbye = 1;  ///< Header::detail of a frame without values: the sender has left before that round
-
-/// The graph, agreed upon: every rank reads it by itself, and a file need not be the same everywhere. Throws on all ranks or on none.
-Topology agreed_topology(const Setting& setting) {
-  std::optional<Topology> topology;
-  std::string fault;
-  std::vector<int> lists;
-  try {
-    topology = Topology::make(setting.mpi.topology, setting.workers, setting.options.seed, setting.mpi.allow_disconnected);
-    for (std::uint64_t round = 0; round < topology->period(); ++round)
-      for (int rank = 0; rank < topology->ranks(); ++rank) {
-        const auto sources = topology->sources(rank, round);
-        lists.push_back(static_cast<int>(sources.size()));
-        lists.insert(lists.end(), sources.begin(), sources.end());
-      }
-  } catch (const Error& error) {
-    fault = error.what();
-  }
-  std::vector<char> mine(fault.begin(), fault.end());
-  const std::uint64_t digest = XXH64(lists.data(), lists.size() * sizeof(int), 0);
-  const char* const bytes = reinterpret_cast<const char*>(&digest);
-  if (topology) mine.assign(bytes, bytes + sizeof digest);
-  mine.push_back(topology ? 1 : 0);
-
-  const std::vector<Payload> all = all_gather(setting.endpoint, Payload::of(std::move(mine)));
-  for (const Payload& theirs : all) {
-    const auto text = theirs.as<char>();
-    if (text.back() == 0) throw Error(std::string(text.begin(), text.end() - 1));
-  }
-  for (std::size_t rank = 1; rank < all.size(); ++rank)
-    if (!std::equal(all[rank].bytes().begin(), all[rank].bytes().end(), all[0].bytes().begin(), all[0].bytes().end()))
-      throw Error(fmt::format("--topology {} is another graph on rank {} than on rank 0: give all ranks the same", setting.mpi.topology, rank));
-  return *topology;
-}
 
 /// What a rank that has left still hears.
 struct LastMail {
@@ -76,7 +42,7 @@ class Gossip final : public RankDiscipline {
   Gossip(const Setting& setting, Hear hear)
       : setting_(setting),
         hear_(std::move(hear)),
-        topology_(agreed_topology(setting)),
+        topology_(agreed_topology(setting, TopologyName::ring)),
         mixing_(topology_),
         gone_(static_cast<std::size_t>(setting.workers)),
         mixed_(packed_size(setting.kernel.layout)),

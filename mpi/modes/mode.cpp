@@ -12,6 +12,7 @@ RankModeEntry entry_of(RankMode mode) {
     case RankMode::local: return local_mode();
     case RankMode::gossip: return gossip_mode();
     case RankMode::backup: return backup_mode();
+    case RankMode::adpsgd: return adpsgd_mode();
   }
   return bsp_mode();
 }

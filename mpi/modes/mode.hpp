@@ -93,6 +93,7 @@ RankModeEntry async_mode();
 RankModeEntry local_mode();
 RankModeEntry gossip_mode();
 RankModeEntry backup_mode();
+RankModeEntry adpsgd_mode();
 
 /// The one switch.
 RankModeEntry entry_of(RankMode mode);

@@ -31,8 +31,8 @@ struct Options {
   bool weight_samples = false;  ///< the mean is weighted by examples, not by ranks
   double participation = 1;     ///< share of the ranks that train between two averages (federated averaging)
   double outer_momentum = 0;    ///< of the averaged movement
-  // gossip
-  std::string topology = "ring";
+  // gossip, adpsgd
+  std::string topology;         ///< "": ring
   bool allow_disconnected = false;
   // backup
   std::optional<int> backup{};  ///< ranks whose gradients of a round need not come; unset: one in four
