@@ -26,7 +26,7 @@ std::string mpi_text() {
 }
 
 std::string topology_help() {
-  std::string help = "modes gossip and adpsgd: who averages with whom (default ring):";
+  std::string help = "modes gossip, adpsgd and pushsum: who averages with whom (default ring; of pushsum one-peer):";
   for (const auto& topology : kTopologies) help += fmt::format("\n  {:<12} {}", topology.name, topology.help);
   return help;
 }
@@ -64,7 +64,8 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.name("--architecture", kArchitectures, o.architecture, "mode bsp: who adds up (default allreduce)");
   line.name("--reducer", kReducers, o.reducer, "mode bsp: how ranks add up (default ring)");
   line.on("--deterministic", o.deterministic, "mode bsp: the same bits for any number of ranks and threads");
-  line.number<std::uint64_t>("--staleness", o.staleness, fmt::format("mode ssp: clocks that a rank may be ahead of what it reads (default {})", o.staleness));
+  line.text("--staleness", "modes ssp and pushsum: clocks that a rank may be ahead of what it reads (default 4, in pushsum 0)", "CLOCKS",
+            [&](const std::string& value) { o.staleness = number_of<std::uint64_t>("--staleness", value); });
   line.name("--visibility", kVisibilities, o.visibility, "mode ssp: what a read may hold (default at-least)");
   line.name("--compensate", kCompensates, o.compensate, "mode async: what servers do to late updates (default none)");
   line.number<double>("--dc-lambda", o.dc_lambda, fmt::format("of --compensate dc (default {})", o.dc_lambda));

@@ -53,7 +53,7 @@ Json own_options(const MpiSettings& s) {
   return {{"architecture", name_of(kArchitectures, o.architecture)},
           {"reducer", name_of(kReducers, o.deterministic ? ReducerName::deterministic : o.reducer)},
           {"deterministic", o.deterministic},
-          {"staleness", o.staleness},
+          {"staleness", o.staleness ? Json(*o.staleness) : Json()},
           {"visibility", name_of(kVisibilities, o.visibility)},
           {"compensate", name_of(kCompensates, o.compensate)},
           {"dc_lambda", o.dc_lambda},

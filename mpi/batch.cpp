@@ -20,7 +20,8 @@ std::size_t standard_batch(RankMode mode, std::uint64_t examples) {
     case RankMode::async:
     case RankMode::local:
     case RankMode::gossip:
-    case RankMode::adpsgd: break;
+    case RankMode::adpsgd:
+    case RankMode::pushsum: break;
   }
   return local(examples);
 }

@@ -18,7 +18,7 @@ void require(bool good, const char* flag, double value, const char* mend) {
 }  // namespace
 
 void Options::validate(int ranks) const {
-  require(staleness <= 1'000'000, "--staleness", static_cast<double>(staleness), "give 0 to 1000000 clocks");
+  require(clocks() <= 1'000'000, "--staleness", static_cast<double>(clocks()), "give 0 to 1000000 clocks");
   require(std::isfinite(dc_lambda) && dc_lambda >= 0, "--dc-lambda", dc_lambda, "give 0 or more");
   require(dedicated_servers >= 0 && (dedicated_servers == 0 || dedicated_servers < ranks), "--servers dedicated:", dedicated_servers,
           fmt::format("of {} rank{} at least one must train", ranks, ranks == 1 ? "" : "s").c_str());

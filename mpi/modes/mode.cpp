@@ -13,6 +13,7 @@ RankModeEntry entry_of(RankMode mode) {
     case RankMode::gossip: return gossip_mode();
     case RankMode::backup: return backup_mode();
     case RankMode::adpsgd: return adpsgd_mode();
+    case RankMode::pushsum: return pushsum_mode();
   }
   return bsp_mode();
 }

@@ -94,6 +94,7 @@ RankModeEntry local_mode();
 RankModeEntry gossip_mode();
 RankModeEntry backup_mode();
 RankModeEntry adpsgd_mode();
+RankModeEntry pushsum_mode();
 
 /// The one switch.
 RankModeEntry entry_of(RankMode mode);

@@ -17,7 +17,7 @@ RankModeEntry ssp_mode() {
   return {.pace = Pace::free,
           .serves = true,
           .make = [](const Setting& setting) -> std::unique_ptr<RankDiscipline> {
-            return std::make_unique<Served>(setting, KvOptions{.staleness = setting.mpi.staleness,
+            return std::make_unique<Served>(setting, KvOptions{.staleness = setting.mpi.clocks(),
                                                                .visibility = setting.mpi.visibility,
                                                                .updater = guarded_sum_updater(),
                                                                .overlay_own = setting.mpi.visibility == Visibility::exact});

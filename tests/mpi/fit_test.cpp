@@ -140,7 +140,7 @@ TEST_SUITE("mpi") {
     RankRun run = spam(RankMode::bsp, 2);
     run.differ = [](int rank, Options& options, mpi::Options&) { options.epochs += rank; };
     CHECK_THROWS_WITH_AS(train(run), doctest::Contains("--epochs"), Error);
-    run.differ = [](int rank, Options&, mpi::Options& between) { between.staleness += static_cast<std::uint64_t>(rank); };
+    run.differ = [](int rank, Options&, mpi::Options& between) { between.staleness = static_cast<std::uint64_t>(rank); };
     CHECK_THROWS_WITH_AS(train(run), doctest::Contains("--staleness"), Error);
   }
 

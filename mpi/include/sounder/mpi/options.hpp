@@ -18,8 +18,10 @@ struct Options {
   Architecture architecture = Architecture::allreduce;
   ReducerName reducer = ReducerName::ring;
   bool deterministic = false;  ///< implies the reducer; virtual shards are gathered by one thread each, at frozen parameters
+  // ssp, pushsum
+  std::optional<std::uint64_t> staleness{};  ///< clocks; unset: 4, in pushsum 0
+  std::uint64_t clocks() const { return staleness.value_or(mode == RankMode::pushsum ? 0 : 4); }
   // ssp
-  std::uint64_t staleness = 4;  ///< clocks
   Visibility visibility = Visibility::at_least;
   // async
   Compensate compensate = Compensate::none;
@@ -31,8 +33,8 @@ struct Options {
   bool weight_samples = false;  ///< the mean is weighted by examples, not by ranks
   double participation = 1;     ///< share of the ranks that train between two averages (federated averaging)
   double outer_momentum = 0;    ///< of the averaged movement
-  // gossip, adpsgd
-  std::string topology;         ///< "": ring
+  // gossip, adpsgd, pushsum
+  std::string topology;         ///< "": ring; of pushsum one-peer
   bool allow_disconnected = false;
   // backup
   std::optional<int> backup{};  ///< ranks whose gradients of a round need not come; unset: one in four
