@@ -23,6 +23,7 @@
 #include <sounder/data/random.hpp>
 
 #include "collectives.hpp"
+#include "merge_audit.hpp"
 #include "modes/adpsgd.hpp"
 #include "modes/agreed_topology.hpp"
 #include "reduce/mean.hpp"
@@ -53,7 +54,8 @@ class AdPsgd final : public RankDiscipline {
         topology_(agreed_topology(setting, TopologyName::ring)),
         neighbours_(neighbours_of(topology_, setting.endpoint.rank())),
         draw_(setting.options.seed, std::uint64_t{0x61647073} << 32 | static_cast<unsigned>(setting.endpoint.rank())),
-        pair_(make_pair(packed_of(setting))) {
+        pair_(make_pair(packed_of(setting))),
+        audit_(setting.mpi.audit) {
     setting_.endpoint.handle(Kind::pair, [this](const Frame& frame) {
       const std::lock_guard lock(mutex_);
       pair_->receive(frame, setting_.endpoint);
@@ -81,8 +83,7 @@ class AdPsgd final : public RankDiscipline {
         pair_->ask(other, setting_.endpoint);
       }
     }
-    if (other >= 0)
-      setting_.endpoint.wait(answered, {.what = "the answer of a neighbour", .clock = rounds_, .on = [other] { return std::vector<int>{other}; }});
+    if (other >= 0) await(answered, other);
     read();
   }
 
@@ -92,6 +93,7 @@ class AdPsgd final : public RankDiscipline {
     read();
     std::vector<float> mean = base_;
     MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mean, 1);
+    if (audit_.on()) audit_.mean(setting_.endpoint, rounds_, checksum(base_), 1, mean);
     unpack(mean, setting_.parameters);
     double apart = 0, length = 0;
     for (std::size_t i = 0; i < mean.size(); ++i) {
@@ -106,9 +108,23 @@ class AdPsgd final : public RankDiscipline {
                                     length > 0 ? 100 * std::sqrt(sums[0] / topology_.ranks() / length) : 0);
   }
 
-  ModeTelemetry telemetry() const override { return telemetry_; }
+  ModeTelemetry telemetry() const override {
+    ModeTelemetry telemetry = telemetry_;
+    audit_.report(telemetry);
+    return telemetry;
+  }
 
  private:
+  void await(const Signal& answered, int other) {
+    try {
+      setting_.endpoint.wait(answered, {.what = "the answer of a neighbour", .clock = rounds_, .on = [other] { return std::vector<int>{other}; }});
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      answered_ = nullptr;  // an answer may still come
+      throw;
+    }
+  }
+
   /// Brings the rank's values into the parameters. Returns how many averages they are of.
   std::uint64_t read() {
     const std::lock_guard lock(mutex_);
@@ -126,6 +142,7 @@ class AdPsgd final : public RankDiscipline {
   Signal* answered_ = nullptr;         // guarded by mutex_; lives while run() waits
   std::vector<float> base_;            ///< packed: what the round began with
   std::uint64_t rounds_ = 0;
+  MergeAudit audit_;
   ModeTelemetry telemetry_;
 };
 

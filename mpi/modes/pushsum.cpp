@@ -137,7 +137,13 @@ class PushSumMode final : public RankDiscipline {
       if (missing().empty()) return;
       due_ = &came;
     }
-    setting_.endpoint.wait(came, {.what = "the mass of a neighbour", .clock = clock_, .on = [this] { return missing(); }});
+    try {
+      setting_.endpoint.wait(came, {.what = "the mass of a neighbour", .clock = clock_, .on = [this] { return missing(); }});
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      due_ = nullptr;  // mass may still come
+      throw;
+    }
   }
 
   const Setting setting_;
