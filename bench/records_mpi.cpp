@@ -48,12 +48,12 @@ std::string waited_most(const mpi::RankReport& rank) {
 
 }  // namespace
 
-Json own_options(const MpiSettings& s) {
-  const mpi::Options& o = s.between;
+Json own_options(const MpiSettings& s, const mpi::Options& o) {
+  const TopologyName standard = o.mode == RankMode::pushsum ? TopologyName::one_peer : TopologyName::ring;
   return {{"architecture", name_of(kArchitectures, o.architecture)},
           {"reducer", name_of(kReducers, o.deterministic ? ReducerName::deterministic : o.reducer)},
           {"deterministic", o.deterministic},
-          {"staleness", o.staleness ? Json(*o.staleness) : Json()},
+          {"staleness", o.clocks()},
           {"visibility", name_of(kVisibilities, o.visibility)},
           {"compensate", name_of(kCompensates, o.compensate)},
           {"dc_lambda", o.dc_lambda},
@@ -62,7 +62,7 @@ Json own_options(const MpiSettings& s) {
           {"weight", o.weight_samples ? "samples" : "ranks"},
           {"participation", o.participation},
           {"outer_momentum", o.outer_momentum},
-          {"topology", or_null(o.topology)},
+          {"topology", o.topology.empty() ? name_of(kTopologies, standard) : std::string_view(o.topology)},
           {"allow_disconnected", o.allow_disconnected},
           {"backup", o.backup ? Json(*o.backup) : Json()},
           {"evict_after", o.evict_after},

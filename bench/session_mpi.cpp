@@ -174,7 +174,7 @@ class Session {
     const shm::Pinned placed(place(options));
     Settings told = settings_;
     told.options.step = options.step;
-    for (RecordFile& file : files_) file.write(run_record(told, facts, own_options(settings_)));
+    for (RecordFile& file : files_) file.write(run_record(told, facts, own_options(settings_, between)));
 
     const auto backend = shm::make_backend(options);
     mpi::Result result = [&] {
