@@ -64,8 +64,13 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.name("--architecture", kArchitectures, o.architecture, "mode bsp: who adds up (default allreduce)");
   line.name("--reducer", kReducers, o.reducer, "mode bsp: how ranks add up (default ring)");
   line.on("--deterministic", o.deterministic, "mode bsp: the same bits for any number of ranks and threads");
-  line.text("--staleness", "modes ssp and pushsum: clocks that a rank may be ahead of what it reads (default 4, in pushsum 0)", "CLOCKS",
-            [&](const std::string& value) { o.staleness = number_of<std::uint64_t>("--staleness", value); });
+  line.text("--staleness", "modes ssp and pushsum: clocks that a rank may be ahead of what it reads (default 4, in pushsum 0); of ssp LO..HI: as many as let it wait least", "CLOCKS|LO..HI",
+            [&](const std::string& value) {
+              const std::size_t dots = value.find("..");
+              o.least_staleness.reset();
+              if (dots != value.npos) o.least_staleness = number_of<std::uint64_t>("--staleness", value.substr(0, dots));
+              o.staleness = number_of<std::uint64_t>("--staleness", dots == value.npos ? value : value.substr(dots + 2));
+            });
   line.name("--visibility", kVisibilities, o.visibility, "mode ssp: what a read may hold (default at-least)");
   line.name("--compensate", kCompensates, o.compensate, "mode async: what servers do to late updates (default none)");
   line.number<double>("--dc-lambda", o.dc_lambda, fmt::format("of --compensate dc (default {})", o.dc_lambda));

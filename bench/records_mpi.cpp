@@ -54,6 +54,7 @@ Json own_options(const MpiSettings& s, const mpi::Options& o) {
           {"reducer", name_of(kReducers, o.deterministic ? ReducerName::deterministic : o.reducer)},
           {"deterministic", o.deterministic},
           {"staleness", o.clocks()},
+          {"least_staleness", o.least_staleness ? Json(*o.least_staleness) : Json()},
           {"visibility", name_of(kVisibilities, o.visibility)},
           {"compensate", name_of(kCompensates, o.compensate)},
           {"dc_lambda", o.dc_lambda},

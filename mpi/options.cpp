@@ -19,6 +19,10 @@ void require(bool good, const char* flag, double value, const char* mend) {
 
 void Options::validate(int ranks) const {
   require(clocks() <= 1'000'000, "--staleness", static_cast<double>(clocks()), "give 0 to 1000000 clocks");
+  if (least_staleness && *least_staleness > clocks())
+    throw Error(fmt::format("--staleness {}..{} is no range: give the lower bound first", *least_staleness, clocks()));
+  if (mode == RankMode::ssp && least_staleness && visibility == Visibility::exact)
+    throw Error("--staleness LO..HI looks at how far reads are behind, which --visibility exact keeps from them: leave one of them out");
   require(std::isfinite(dc_lambda) && dc_lambda >= 0, "--dc-lambda", dc_lambda, "give 0 or more");
   require(dedicated_servers >= 0 && (dedicated_servers == 0 || dedicated_servers < ranks), "--servers dedicated:", dedicated_servers,
           fmt::format("of {} rank{} at least one must train", ranks, ranks == 1 ? "" : "s").c_str());

@@ -35,7 +35,9 @@ Served::Served(const Setting& setting, KvOptions options)
 void Served::run(const RankRound& round, const std::function<void()>& pad) {
   const std::vector<Run>& runs = touched_.of(setting_.data, round.ranges);
   base_.resize(floats_of(setting_.kernel.layout, runs));
+  about_to_read();
   store_.wait(store_.pull(runs, base_));
+  has_read();
   scatter(base_, runs, setting_.parameters);
   setting_.backend.run(round.round, round.queue);
   pad();

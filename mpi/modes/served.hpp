@@ -24,6 +24,12 @@ class Served : public RankDiscipline {
   void finish() override;
   ModeTelemetry telemetry() const override;
 
+ protected:
+  /// Around the read of a round: where a mode chooses how stale it may be.
+  virtual void about_to_read() {}
+  virtual void has_read() {}
+  KvStore& store() { return store_; }
+
  private:
   Setting setting_;
   TouchedRows touched_;

@@ -37,7 +37,7 @@ class BadFlags(RanksTest):
     def test_values(self):
         for flag, value in (
             ("--mode", "fast"), ("--mode", ""), ("--mode", "bsp,,ssp"), ("--mode", "hogwild"), ("--node-mode", "bsp"), ("--node-mode", "auto"),
-            ("--staleness", "-1"), ("--staleness", "x"), ("--staleness", "2000000"), ("--visibility", "all"), ("--architecture", "star"),
+            ("--staleness", "-1"), ("--staleness", "x"), ("--staleness", "2000000"), ("--staleness", "3..1"), ("--staleness", "1.."), ("--staleness", "..2"), ("--visibility", "all"), ("--architecture", "star"),
             ("--reducer", "tree"), ("--compensate", "all"), ("--dc-lambda", "-1"), ("--dc-lambda", "nan"), ("--servers", "many"),
             ("--servers", "dedicated:"), ("--servers", "dedicated:0"), ("--servers", "dedicated:x"), ("--local-rounds", "0"),
             ("--backup", "-1"), ("--backup", "x"), ("--evict-after", "-1"), ("--weight", "half"), ("--participation", "0"), ("--participation", "1.5"), ("--outer-momentum", "1"), ("--partition", "name"),
@@ -53,6 +53,7 @@ class BadFlags(RanksTest):
         self.bad(*self.data, "--mode", "local", "--transport", "inproc", "--ranks", "3", "--servers", "dedicated:1", says=["--servers", "local"])
         self.bad(*self.data, "--mode", "async", "--transport", "inproc", "--ranks", "2", "--servers", "dedicated:2", says="--servers")
         self.bad(*self.data, "--mode", "gossip", "--topology", "nowhere", "--transport", "inproc", "--ranks", "2", says="--topology")
+        self.bad(*self.data, "--mode", "ssp", "--staleness", "1..3", "--visibility", "exact", says=["--staleness", "--visibility"])
         self.bad(*self.data, "--mode", "backup", "--backup", "2", "--transport", "inproc", "--ranks", "2", says="--backup")
         self.bad(*self.data, "--mode", "backup", "--backup", "1", "--balance", "fixed", "--transport", "inproc", "--ranks", "2", says="--balance")
         self.bad(*self.data, "--node-mode", "cached", "--rule", "adam", says=["cached", "adam"])

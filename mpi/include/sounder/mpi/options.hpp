@@ -22,6 +22,7 @@ struct Options {
   std::optional<std::uint64_t> staleness{};  ///< clocks; unset: 4, in pushsum 0
   std::uint64_t clocks() const { return staleness.value_or(mode == RankMode::pushsum ? 0 : 4); }
   // ssp
+  std::optional<std::uint64_t> least_staleness{};  ///< given: chosen at run time, from this to `staleness`
   Visibility visibility = Visibility::at_least;
   // async
   Compensate compensate = Compensate::none;
