@@ -15,14 +15,17 @@ namespace {
 
 double fastest(const Timing& timing) { return *std::min_element(timing.seconds.begin(), timing.seconds.end()); }
 
+/// With the digits that a round trip needs.
+std::string time_text(double seconds) { return seconds < 1e-4 ? fmt::format("{:.2f} us", 1e6 * seconds) : duration(seconds); }
+
 }  // namespace
 
 void print(const Series& series, const std::vector<Timing>& timings) {
   fmt::print("{} of {}, {} ranks{}\n", series.what, bytes_text(series.bytes), series.ranks,
              series.rounds == 1 ? "" : fmt::format(", each of {}", series.rounds));
   for (const Timing& timing : timings)
-    fmt::print("  {:<26} {:>10}  fastest {:>10}  {:>10}/s  {:5.2f}\n", timing.name, duration(timing.median() / series.rounds),
-               duration(fastest(timing) / series.rounds),
+    fmt::print("  {:<26} {:>10}  fastest {:>10}  {:>10}/s  {:5.2f}\n", timing.name, time_text(timing.median() / series.rounds),
+               time_text(fastest(timing) / series.rounds),
                bytes_text(static_cast<std::size_t>(static_cast<double>(series.bytes) * series.rounds / timing.median())),
                timings.front().median() / timing.median());
 }
