@@ -166,10 +166,10 @@ def draw_key(axes, runs):
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     name, factor = unit(runs)
-    columns = [(0.60, name), (0.81, "train"), (1.0, "test")]
+    columns = [(0.66, name), (0.84, "train"), (1.0, "test")]
     pitch = min(0.092, 0.9 / (len(runs) + 1))
     small = dict(fontsize=8.5, va="center")
-    heading = "mode \N{MULTIPLICATION SIGN} threads" if runs[0].node_mode is None else "mode/inside, ranks"
+    heading = "mode \N{MULTIPLICATION SIGN} threads" if runs[0].node_mode is None else "mode/inside"
     axes.text(0.13, 1 - pitch / 2, heading, color=FAINT, **small)
     for right, heading in columns:
         axes.text(right, 1 - pitch / 2, heading, color=FAINT, ha="right", **small)
