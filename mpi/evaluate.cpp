@@ -33,7 +33,7 @@ std::optional<double> auc_over_ranks(Endpoint& endpoint, const Kernel& kernel, c
   const auto own_labels = set.data.labels();
   std::vector<Payload> scores_to(static_cast<std::size_t>(endpoint.size())), labels_to = scores_to;
   scores_to[0] = Payload::of(own);
-  labels_to[0] = Payload::of(std::vector<float>(own_labels.begin(), own_labels.end()));
+  labels_to[0] = Payload::copy<float>(own_labels);
   const std::vector<Payload> all_scores = all_to_all(endpoint, std::move(scores_to)), all_labels = all_to_all(endpoint, std::move(labels_to));
   if (endpoint.rank() != 0) return std::nullopt;
   std::vector<double> scores;
@@ -45,7 +45,7 @@ std::optional<double> auc_over_ranks(Endpoint& endpoint, const Kernel& kernel, c
 
 void copy_from(Endpoint& endpoint, int root, std::span<float> values) {
   const bool mine = endpoint.rank() == root;
-  const Payload all = broadcast(endpoint, root, mine ? Payload::of(std::vector<float>(values.begin(), values.end())) : Payload());
+  const Payload all = broadcast(endpoint, root, mine ? Payload::copy<float>(values) : Payload());
   if (!mine) std::ranges::copy(all.as<float>(), values.begin());
 }
 
@@ -57,10 +57,7 @@ void average_over_ranks(Endpoint& endpoint, int workers, std::span<float> values
     return values.subspan(begin, end - begin);
   };
   std::vector<Payload> parts;
-  for (std::size_t rank = 0; rank < ranks; ++rank) {
-    const std::span<float> part = slice(rank);
-    parts.push_back(Payload::of(std::vector<float>(part.begin(), part.end())));
-  }
+  for (std::size_t rank = 0; rank < ranks; ++rank) parts.push_back(Payload::copy<float>(slice(rank)));
   const std::vector<Payload> mine = all_to_all(endpoint, std::move(parts));
   std::vector<float> mean(slice(static_cast<std::size_t>(endpoint.rank())).size());
   for (int rank = 0; rank < workers; ++rank)

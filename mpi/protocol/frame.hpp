@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -77,6 +78,15 @@ class Payload {
     std::byte* const data = keeper.get();
     fill(std::span(data, size));
     return Payload({data, size}, std::move(keeper));
+  }
+
+  /// A copy of these values.
+  template <class T>
+  static Payload copy(std::span<const T> values) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return filled(values.size_bytes(), [&](std::span<std::byte> to) {
+      if (!values.empty()) std::memcpy(to.data(), values.data(), values.size_bytes());
+    });
   }
 
   std::size_t size() const { return size_; }

@@ -17,7 +17,7 @@ class Ring final : public Reducer {
     if (ranks == 1) return;
     vector_ = vector;
     tag_ = endpoint_.next_tag();
-    each_chunk(own, [&](std::span<float> chunk) { send(Payload::of(std::vector<float>(chunk.begin(), chunk.end()))); });
+    each_chunk(own, [&](std::span<float> chunk) { send(Payload::copy<float>(chunk)); });
     // A chunk goes on as soon as it is added up, so that the steps overlap: nobody waits for a whole segment.
     for (int step = 1; step < ranks; ++step)
       each_chunk(own - step, [&](std::span<float> chunk) {
