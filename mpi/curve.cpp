@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -44,7 +45,10 @@ double step_factor(const Kernel& kernel, RankMode mode, int workers) {
 }
 
 double first_step(const Problem& problem, const sounder::Options& options, RankMode mode, int workers) {
-  return options.step > 0 ? options.step : problem.kernel.default_step * step_factor(problem.kernel, mode, workers);
+  if (options.step > 0) return options.step;
+  if (problem.resume)  // with the step that it began with, also on another number of ranks
+    if (const auto step = problem.resume->state.facts.find("step"); step != problem.resume->state.facts.end()) return std::stod(step->second);
+  return problem.kernel.default_step * step_factor(problem.kernel, mode, workers);
 }
 
 RankCurve::RankCurve(Endpoint& endpoint, const Problem& problem, const sounder::Options& options, RankMode mode, int workers,
@@ -63,6 +67,8 @@ RankCurve::RankCurve(Endpoint& endpoint, const Problem& problem, const sounder::
 
 void RankCurve::start(const Parameters& parameters) {
   pack(parameters, good_);
+  const int mine[] = {trains() ? 1 : 0};
+  trainers_ = all_sum<int>(endpoint_, mine)[0];
   if (problem_.resume) {
     points_ = problem_.resume->curve;
     scale_ = problem_.resume->scale;
@@ -87,6 +93,7 @@ bool RankCurve::evaluate_taken(RankDiscipline& mode) {
 
 void RankCurve::collect(const End& end, RankDiscipline& mode, Parameters& parameters, sounder::Result& run) {
   run.stopped = end.stopped.value_or(Stopped::epochs);
+  if (entry_.replicas_differ && entry_.pace == Pace::free && run.stopped == Stopped::epochs) pack(parameters, merged_.emplace(good_.size()));
   evaluate_all(entry_.pace == Pace::free ? end.declared : lockstep_, mode);
   const double mine[] = {endpoint_.rank() == 0 ? end.seconds : 0., static_cast<double>(end.examples), static_cast<double>(end.bytes_sent)};
   const std::vector<double> all = all_sum<double>(endpoint_, mine);
@@ -131,14 +138,15 @@ void RankCurve::note_target(const Point& point) {
 
 /// The parameters of a point, the same on all ranks.
 std::vector<float> RankCurve::bring(int point, RankDiscipline& mode) {
-  std::vector<float> packed(good_.size());  // zero where this rank took none: one that only serves
+  if (merged_ && point == options_.epochs) return *merged_;
+  std::vector<float> packed(good_.size());  // zero where this rank has learned nothing
   if (entry_.serves) {
     mode.pull_point(point, packed);
     return packed;
   }
-  if (point <= taken()) packed = std::move(packed_[static_cast<std::size_t>(point - first_epoch_) - 1]);
+  if (trains() && point <= taken()) packed = std::move(packed_[static_cast<std::size_t>(point - first_epoch_) - 1]);
   if (entry_.replicas_differ)
-    average_over_ranks(endpoint_, workers_, packed);
+    average_over_ranks(endpoint_, trainers_, packed);
   else if (workers_ < endpoint_.size())
     copy_from(endpoint_, 0, packed);
   return packed;

@@ -49,6 +49,7 @@ class RankCurve {
   double step_at(int epoch) const;
 
  private:
+  bool trains() const { return problem_.train.data.size() > 0; }
   void evaluate_all(const std::vector<Progress::Declared>& of_rank_0, RankDiscipline& mode);
   bool add(int point, const Progress::Declared& when, std::vector<float> packed);
   void note_target(const Point& point);
@@ -62,6 +63,7 @@ class RankCurve {
   const RankMode mode_;
   const RankModeEntry entry_;
   const int workers_;
+  int trainers_ = 1;             ///< ranks that have examples
   RankEvaluator evaluate_;
   Parameters at_;
   const int first_epoch_;        ///< of this run: not 0 if it goes on
@@ -70,6 +72,7 @@ class RankCurve {
   Curve points_;                 ///< good ones
   std::vector<float> good_;      ///< the parameters of the last one
   std::optional<double> target_seconds_;
+  std::optional<std::vector<float>> merged_;  ///< what the mode has made of all ranks' parameters at the end: those of the last point
   std::vector<std::vector<float>> packed_;  ///< by point of this run; empty again once evaluated
   int evaluated_;                ///< points
   std::vector<Progress::Declared> lockstep_;

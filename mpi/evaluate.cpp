@@ -49,8 +49,8 @@ void copy_from(Endpoint& endpoint, int root, std::span<float> values) {
   if (!mine) std::ranges::copy(all.as<float>(), values.begin());
 }
 
-void average_over_ranks(Endpoint& endpoint, int workers, std::span<float> values) {
-  if (workers == 1 && endpoint.size() == 1) return;
+void average_over_ranks(Endpoint& endpoint, int counted, std::span<float> values) {
+  if (endpoint.size() == 1) return;
   const auto ranks = static_cast<std::size_t>(endpoint.size());
   const auto slice = [&](std::size_t rank) {
     const std::size_t begin = values.size() * rank / ranks, end = values.size() * (rank + 1) / ranks;
@@ -60,9 +60,9 @@ void average_over_ranks(Endpoint& endpoint, int workers, std::span<float> values
   for (std::size_t rank = 0; rank < ranks; ++rank) parts.push_back(Payload::copy<float>(slice(rank)));
   const std::vector<Payload> mine = all_to_all(endpoint, std::move(parts));
   std::vector<float> mean(slice(static_cast<std::size_t>(endpoint.rank())).size());
-  for (int rank = 0; rank < workers; ++rank)
-    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += mine[static_cast<std::size_t>(rank)].as<float>()[i];
-  for (float& value : mean) value /= static_cast<float>(workers);
+  for (const Payload& part : mine)
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += part.as<float>()[i];
+  for (float& value : mean) value /= static_cast<float>(counted);
   const std::vector<Payload> all = all_gather(endpoint, Payload::of(std::move(mean)));
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     const std::span<const float> part = all[rank].as<float>();

@@ -38,7 +38,8 @@ std::optional<double> auc_over_ranks(Endpoint& endpoint, const Kernel& kernel, c
 
 /// What rank `root` has, on all ranks. Collective.
 void copy_from(Endpoint& endpoint, int root, std::span<float> values);
-/// values[i] = mean over ranks 0 ... workers - 1 of theirs, added in the order of the ranks: the same bits everywhere. Collective.
-void average_over_ranks(Endpoint& endpoint, int workers, std::span<float> values);
+/// values[i] = the sum over the ranks, of which `counted` count and the others have zeros, added in their order and divided by `counted`: the
+/// same bits everywhere. Collective.
+void average_over_ranks(Endpoint& endpoint, int counted, std::span<float> values);
 
 }  // namespace sounder::mpi

@@ -203,7 +203,9 @@ class Run {
 
   /// Those that rank 0 has declared: of the parameters as they are on this rank between its rounds.
   void take_free_points() {
-    while (!entry_.serves && curve_.taken() < progress_.points()) curve_.take(parameters_);
+    if (entry_.serves || curve_.taken() >= progress_.points()) return;
+    mode_->refresh();
+    while (curve_.taken() < progress_.points()) curve_.take(parameters_);
   }
 
   std::optional<Stopped> wish_to_stop() {

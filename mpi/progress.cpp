@@ -57,7 +57,7 @@ void Progress::count(const Frame& frame) {
   progress_.fastest = static_cast<int>(fastest - clocks_.begin());
   progress_.fastest_clock = *fastest;
   observer_.on_progress(progress_);
-  if (!plan_.counts) return;
+  if (!plan_.counts || ended_) return;
   if (frame.header.more != kGoOn) return stop(static_cast<Stopped>(frame.header.more));
   for (int next = static_cast<int>(declared_.size()) + 1;
        next <= plan_.epochs && progress_.examples >= plan_.all_examples * static_cast<std::uint64_t>(next); ++next)

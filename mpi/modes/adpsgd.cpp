@@ -87,6 +87,8 @@ class AdPsgd final : public RankDiscipline {
     read();
   }
 
+  void refresh() override { read(); }
+
   void finish() override {
     barrier(setting_.endpoint);  // each has had its last answer: nothing is under way
     setting_.endpoint.ignore(Kind::pair);
@@ -100,10 +102,10 @@ class AdPsgd final : public RankDiscipline {
       const double of_mean = static_cast<double>(mean[i]), off = static_cast<double>(base_[i]) - of_mean;
       apart += off * off, length += of_mean * of_mean;
     }
-    const double measured[] = {apart, static_cast<double>(rounds_), static_cast<double>(pair_->refused())};
+    const double measured[] = {apart, static_cast<double>(pair_->averages()) / 2, static_cast<double>(pair_->refused())};  // an average is of two
     const auto sums = all_sum<double>(setting_.endpoint, measured);
     telemetry_.remark = fmt::format("{} of {} ranks; {} averages of two, {} refused by who was busy; consensus distance {:.3g}, {:.2g} % of the mean",
-                                    topology_.text(), topology_.ranks(), topology_.ranks() > 1 ? sums[1] - sums[2] : 0, sums[2],
+                                    topology_.text(), topology_.ranks(), sums[1], sums[2],
                                     std::sqrt(sums[0] / topology_.ranks()),
                                     length > 0 ? 100 * std::sqrt(sums[0] / topology_.ranks() / length) : 0);
   }
@@ -127,10 +129,14 @@ class AdPsgd final : public RankDiscipline {
 
   /// Brings the rank's values into the parameters. Returns how many averages they are of.
   std::uint64_t read() {
-    const std::lock_guard lock(mutex_);
-    base_ = pair_->values();
+    std::uint64_t averages = 0;
+    {
+      const std::lock_guard lock(mutex_);  // the communication thread answers others meanwhile: no longer than it takes to copy
+      base_ = pair_->values();
+      averages = pair_->averages();
+    }
     unpack(base_, setting_.parameters);
-    return pair_->averages();
+    return averages;
   }
 
   const Setting setting_;

@@ -20,8 +20,10 @@
 #include <fmt/ranges.h>
 
 #include "collectives.hpp"
+#include "evaluate.hpp"
 #include "gradients/collector.hpp"
 #include "gradients/gradient_rows.hpp"
+#include "merge_audit.hpp"
 #include "modes/bsp.hpp"
 #include "protocol/backup.hpp"
 
@@ -47,6 +49,7 @@ class Backup final : public RankDiscipline {
         needed_(std::max(1, members() - setting.mpi.backup.value_or(members() / 4))),
         scales_(setting_, numbers_, {}, members_.empty() ? 1 : static_cast<double>(needed_) / members()),
         collector_(setting_, numbers_),
+        follows_(me() == 0 || std::ranges::binary_search(members_, me())),
         owns_(slices()),
         server_({.rank = setting.endpoint.rank(),
                  .ranks = setting.endpoint.size(),
@@ -59,10 +62,11 @@ class Backup final : public RankDiscipline {
         server_.receive(frame, setting_.endpoint);
         if (server_.all_left() && !all_left_.is_set()) all_left_.set();
       });
+    if (!follows_) setting_.endpoint.handle(Kind::values, [](const Frame&) {});  // they would wait here until the end of the run
   }
 
   ~Backup() override {
-    for (const Kind kind : {Kind::push, Kind::advanced}) setting_.endpoint.ignore(kind);
+    for (const Kind kind : {Kind::push, Kind::advanced, Kind::values}) setting_.endpoint.ignore(kind);
   }
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
@@ -107,9 +111,10 @@ class Backup final : public RankDiscipline {
     std::uint64_t steps = 0;
     if (me() == 0) setting_.endpoint.run([&] { steps = server_.decided(); });
     steps = broadcast(setting_.endpoint, 0, Payload::of(std::vector{steps})).as<std::uint64_t>()[0];
-    while (step_ < steps) take_step();
+    while (follows_ && step_ < steps) take_step();
     keep_points();
     barrier(setting_.endpoint);  // all own rows of all ranks are out
+    end_alike();
     const std::uint64_t mine[] = {*telemetry_.dropped, telemetry_.staleness_clocks.count()};
     const auto sums = all_sum<std::uint64_t>(setting_.endpoint, mine);
     telemetry_.remark = fmt::format("the first {} of {} gradients of each of {} steps; {} of {} dropped; {}", needed_, members_.size(), applied_, sums[0],
@@ -121,7 +126,11 @@ class Backup final : public RankDiscipline {
     }
   }
 
-  ModeTelemetry telemetry() const override { return telemetry_; }
+  ModeTelemetry telemetry() const override {
+    ModeTelemetry telemetry = telemetry_;
+    audit_.report(telemetry);
+    return telemetry;
+  }
 
  private:
   int me() const { return setting_.endpoint.rank(); }
@@ -149,6 +158,17 @@ class Backup final : public RankDiscipline {
     }
   }
 
+  /// All ranks do the same steps, which the audit checks; where some do not follow, they get what rank 0 has. Collective.
+  void end_alike() {
+    const bool all_follow = members() == setting_.endpoint.size();
+    if (all_follow && !audit_.on()) return;
+    std::vector<float> packed(packed_size(setting_.kernel.layout));
+    pack(setting_.parameters, packed);
+    if (all_follow) return audit_.alike(setting_.endpoint, step_, packed);
+    copy_from(setting_.endpoint, 0, packed);
+    unpack(packed, setting_.parameters);
+  }
+
   /// On the communication thread.
   std::vector<std::byte> sum_of(std::span<const Payload> gradients) const {
     RowSums sum;
@@ -168,7 +188,9 @@ class Backup final : public RankDiscipline {
     for (int owner = 0; owner < setting_.endpoint.size(); ++owner)
       frames.push_back(setting_.endpoint.receive(
           owner, Kind::values, step_,
-          {.what = "the gradients of the round", .clock = own.value_or(step_), .on = [this, step = step_] { return server_.missing(step); }}));
+          {.what = "the gradients of the round", .clock = own.value_or(step_), .on = [this, owner, step = step_] {
+             return server_.closed() > step ? std::vector<int>{owner} : server_.missing(step);
+           }}));
     keep_points();
     const BackupServer::Verdict verdict = BackupServer::verdict_of(frames[0].payload);
     counted_.assign(verdict.counted.begin(), verdict.counted.end());
@@ -201,12 +223,14 @@ class Backup final : public RankDiscipline {
   const int needed_;
   const BspScales scales_;
   Collector collector_;
+  const bool follows_;                     ///< does all steps: who has examples, and rank 0, which keeps the points
   const std::vector<std::uint32_t> owns_;  ///< by rank, and the end
   BackupServer server_;                    ///< belongs to the communication thread, but for closed()
   Signal all_left_;
   std::uint64_t step_ = 0, applied_ = 0;  ///< the next; those that were not empty
   std::vector<int> counted_;              ///< of the last step
   std::map<int, std::uint64_t> evicted_;  ///< and at which step
+  MergeAudit audit_{setting_.mpi.audit};
   std::mutex mutex_;
   std::multimap<std::uint64_t, int> marks_;  // guarded by mutex_: points to be kept before that step
   std::map<int, std::vector<float>> points_;

@@ -81,8 +81,9 @@ class Gossip final : public RankDiscipline {
     const Payload mine = packed();
     const auto own = mine.as<float>();
     std::copy(own.begin(), own.end(), mixed_.begin());
-    MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mixed_, 1);
-    if (audit_.on()) audit_.mean(setting_.endpoint, clock_, checksum(own), 1, mixed_);
+    const double weight = setting_.data.size() > 0 ? 1 : 0;  // who has learned nothing was left out of all rounds, too
+    MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mixed_, weight);
+    if (audit_.on()) audit_.mean(setting_.endpoint, clock_, checksum(own), weight, mixed_);
     unpack(mixed_, setting_.parameters);
     double apart = 0, length = 0;
     for (std::size_t i = 0; i < own.size(); ++i) {

@@ -40,7 +40,7 @@ class Local final : public RankDiscipline {
   }
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
-    if (rounds_ == 0) trains_ = draw();
+    if (rounds_ == 0) trains_ = setting_.data.size() > 0 && draw();
     telemetry_.staleness_clocks.add(static_cast<std::uint64_t>(rounds_));
     if (trains_) {
       setting_.backend.run(round.round, round.queue);

@@ -60,7 +60,7 @@ class RankDiscipline {
   /// Brings what the round reads, trains on it (by backend.run, or by gathering gradients), and publishes. `pad`: to be called
   /// once, where the local work is done and before it is published: sleeps as --pad and --straggler say.
   virtual void run(const RankRound& round, const std::function<void()>& pad) = 0;
-  /// Brings all rows into the parameters, where a round brings only those that it reads. In lockstep, after an epoch.
+  /// Brings into the parameters what a round does not: rows that it does not read, values that came since. Before a point is taken.
   virtual void refresh() {}
   /// Where the parameters lie with servers: keeps a copy of those of this rank, as they are. On the communication thread.
   virtual void mark_point(int point) { static_cast<void>(point); }
@@ -68,7 +68,7 @@ class RankDiscipline {
   virtual void pull_point(int point, std::span<float> out) { static_cast<void>(point), static_cast<void>(out); }
   /// No more rounds on this rank; the others may go on.
   virtual void leave() {}
-  /// After all ranks have left: returns when nothing is under way, all ranks' parameters being final and equal.
+  /// After leave(), while others may still train: returns when nothing is under way, all ranks' parameters being final and equal.
   virtual void finish() = 0;
   virtual ModeTelemetry telemetry() const { return {}; }
   /// What it measured at the start of the run, and must not measure anew to go on: for a checkpoint.

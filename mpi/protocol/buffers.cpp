@@ -1,8 +1,11 @@
 #include "protocol/buffers.hpp"
 
+#include <iterator>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace sounder::mpi {
 namespace {
@@ -19,16 +22,19 @@ class Kept {
     total_ -= size;
     return {buffer, size};
   }
+  /// Where there is no room, the largest of the others go: sizes change from run to run.
   void put(std::byte* buffer, std::size_t bytes) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (total_ + bytes <= kMostKept) {
-        buffers_.emplace(bytes, buffer);
-        total_ += bytes;
-        return;
-      }
+    std::vector<std::unique_ptr<std::byte[]>> dropped;  // freed without the mutex
+    const std::lock_guard lock(mutex_);
+    if (bytes > kMostKept) return static_cast<void>(dropped.emplace_back(buffer));
+    while (total_ + bytes > kMostKept) {
+      const auto largest = std::prev(buffers_.end());
+      total_ -= largest->first;
+      dropped.emplace_back(largest->second);
+      buffers_.erase(largest);
     }
-    delete[] buffer;
+    buffers_.emplace(bytes, buffer);
+    total_ += bytes;
   }
   std::size_t total() {
     const std::lock_guard lock(mutex_);

@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace sounder::mpi {
+namespace {
+
+constexpr std::uint64_t kMostLookedAt = 1000;  ///< clocks ahead: each costs a few nanoseconds of the thread that trains
+
+}  // namespace
 
 std::uint64_t StalenessChoice::choose(std::uint64_t clock, double now) {
   own_ = now - read_at_;
@@ -28,7 +33,7 @@ std::uint64_t StalenessChoice::clocks_to_go(std::uint64_t lead, double now) cons
   if (slowest_takes_ <= 0) return 0;
   std::uint64_t best = 0;
   double shortest = 0;
-  for (std::uint64_t more = 0; more <= most_to_go(lead); ++more) {
+  for (std::uint64_t more = 0; more <= std::min(most_to_go(lead), kMostLookedAt); ++more) {
     const double stops = now + static_cast<double>(more) * own_;
     const double clocks = std::max(1., std::ceil((stops - slowest_at_) / slowest_takes_));  // of the slowest, until it completes one after
     const double waits = slowest_at_ + clocks * slowest_takes_ - stops;

@@ -1,12 +1,14 @@
 // Whole runs on several ranks: every mode, counted, stopped, refused.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <vector>
 
 #include <sounder/train/evaluate.hpp>
 
+#include "data/files.hpp"
 #include "modes/mode.hpp"
 #include "ranks_of.hpp"
 
@@ -119,6 +121,26 @@ TEST_SUITE("mpi") {
       for (const mpi::RankReport& rank : result.ranks) processed += rank.examples;
       CHECK(processed == result.run.curve.back().examples);
       CHECK(result.run.curve.back().epoch == 3);
+    }
+  }
+
+  TEST_CASE("a rank that has no examples does not hold the others back, in any mode") {
+    const TempFile file("1 1:1\n-1 2:1\n");
+    RankRun run = spam(RankMode::bsp, 1);
+    run.data = file.path();
+    run.load = {};
+    run.options.epochs = 100;
+    run.options.batch = 1;
+    const double alone = train(run).run.curve.back().train_loss;
+    for (const auto& mode : kRankModes) {
+      CAPTURE(std::string(mode.name));
+      run.ranks = 3;
+      run.between.mode = mode.value;
+      run.between.partition = PartitionName::range;
+      const mpi::Result result = train(run);
+      CHECK(result.run.stopped == Stopped::epochs);
+      CHECK(result.run.curve.back().train_loss < 1.2 * alone);
+      CHECK(std::ranges::count(result.ranks, 0u, &mpi::RankReport::examples) >= 1);
     }
   }
 
