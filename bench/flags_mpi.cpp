@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
 #if SOUNDER_HAS_MPI
 #include <mpi.h>
 #endif
@@ -101,13 +103,59 @@ void declare_ranks(CommandLine& line, MpiSettings& s) {
   line.on("--verbose", s.verbose, "each rank says who and where it is");
 }
 
-void check(const MpiSettings& s) {
+/// A flag that is of some modes between ranks, and that these obey.
+struct FlagOfModes {
+  const char* flag;
+  std::vector<RankMode> modes;
+};
+
+std::vector<FlagOfModes> flags_of_modes(Architecture architecture) {
+  using enum RankMode;
+  const bool by_server = architecture == Architecture::server;
+  return {{"--staleness", {ssp, pushsum}},
+          {"--visibility", {ssp}},
+          {"--topology", {gossip, adpsgd, pushsum}},
+          {"--allow-disconnected", {gossip, adpsgd, pushsum}},
+          {"--servers", by_server ? std::vector{bsp, ssp, async} : std::vector{ssp, async}},
+          {"--compensate", {async}},
+          {"--dc-lambda", {async}},
+          {"--architecture", {bsp}},
+          {"--reducer", {bsp}},
+          {"--deterministic", {bsp}},
+          {"--local-rounds", {local}},
+          {"--weight", {local}},
+          {"--participation", {local}},
+          {"--outer-momentum", {local}},
+          {"--backup", {backup}},
+          {"--evict-after", {backup}}};
+}
+
+/// Flags that none of the chosen modes obeys, or that another flag takes the effect of. Throws Error.
+void check_obeyed_between(const CommandLine& line, const MpiSettings& s) {
+  const auto names = [](const std::vector<RankMode>& modes, const char* between) {
+    std::vector<std::string_view> all;
+    for (const RankMode mode : modes) all.push_back(name_of(kRankModes, mode));
+    return fmt::format("{}", fmt::join(all, between));
+  };
+  for (const auto& [flag, modes] : flags_of_modes(s.between.architecture))
+    if (line.given(flag) && std::ranges::find_first_of(s.modes, modes) == s.modes.end())
+      throw Error(fmt::format("{} does nothing in mode {}: leave it out, or give --mode {}", flag, names(s.modes, ", "), names(modes, " or ")));
+  if (line.given("--reducer") && s.between.architecture == Architecture::server && s.between.reducer != ReducerName::deterministic)  // that is refused by name
+    throw Error("--reducer does nothing with --architecture server: leave one of them out");
+  if (line.given("--dc-lambda") && s.between.compensate != Compensate::dc)
+    throw Error(fmt::format("--dc-lambda does nothing with --compensate {}: leave it out, or give --compensate dc", name_of(kCompensates, s.between.compensate)));
+  if (line.given("--allow-disconnected") && s.between.topology.empty())
+    throw Error("--allow-disconnected does nothing without --topology: give both or neither");
+}
+
+void check(const CommandLine& line, const MpiSettings& s) {
   s.options.validate();
   if (s.ranks < 1 || s.ranks > 256) throw Error(fmt::format("--ranks {} cannot be used: give 1 to 256", s.ranks));
   if (s.transport == TransportName::mpi && s.ranks != 1)
     throw Error(fmt::format("--ranks {} goes with --transport inproc: the number of MPI ranks is said to mpirun, as in mpirun -n {}", s.ranks, s.ranks));
   if (s.transport == TransportName::inproc && s.launch.started && s.launch.size != 1)
     throw Error("--transport inproc has its ranks in one process: leave mpirun out, and give --ranks");
+  check_obeyed_between(line, s);
   check_problem(s);
   check_checkpoints(s);
   check_options(s.model);
@@ -130,7 +178,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
   declare_problem(line, settings);
   declare_training(line, settings,
                    {.threads = "workers of each rank, a comma-separated list (default: the cores of a machine over the ranks on it)",
-                    .step = "step size of the first epoch, or auto: the best of a race on rank 0's examples (default: from the model and the data)",
+                    .step = "step size of the first epoch, or auto: the best of a race on the examples of one rank (default: from the model and the data)",
                     .batch = "examples a round, over all ranks, or all (default: by the mode)",
                     .target_loss = "tell when the training loss came to this; no run ends there"});
   declare_exchange(line, settings);
@@ -143,7 +191,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
     return std::nullopt;
   }
   settings.load.format = format_of(settings.model.model);
-  check(settings);
+  check(line, settings);
   return settings;
 }
 

@@ -4,10 +4,13 @@
 #include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 
+#include "../mpi/protocol/topology.hpp"  // what --topology means is said there alone
 #include "settings_mpi.hpp"
 
 namespace sounder::bench {
 namespace {
+
+bool has_topology(RankMode mode) { return mode == RankMode::gossip || mode == RankMode::adpsgd || mode == RankMode::pushsum; }
 
 /// Why one pair of modes cannot run with the other flags; "": it can.
 std::string refusal(const MpiSettings& settings, RankMode mode, Mode node_mode, int ranks) {
@@ -20,6 +23,8 @@ std::string refusal(const MpiSettings& settings, RankMode mode, Mode node_mode, 
     between.validate(ranks);
     if (!options.checkpoint.empty()) between.validate_checkpoint("--checkpoint", options.rule);
     if (!settings.resume.empty()) between.validate_checkpoint("--resume", options.rule);
+    if (has_topology(mode) && !between.topology.empty())
+      static_cast<void>(mpi::Topology::make(between.topology, ranks, options.seed, between.allow_disconnected));
   } catch (const Error& error) {
     return error.what();
   }

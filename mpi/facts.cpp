@@ -15,8 +15,7 @@ std::map<std::string, std::string> facts_of_run(const Problem& problem, const so
   facts["node-mode"] = name_of(kModes, options.mode);
   facts["epochs"] = fmt::format("{}", options.epochs);
   facts["batch"] = options.batch ? fmt::format("{}", *options.batch) : "by the mode";
-  facts["staleness"] = fmt::format("{}", between.clocks());
-  facts["least staleness"] = between.least_staleness ? fmt::format("{}", *between.least_staleness) : "none";
+  facts["staleness"] = between.least_staleness ? fmt::format("{}..{}", *between.least_staleness, between.clocks()) : fmt::format("{}", between.clocks());
   facts["visibility"] = name_of(kVisibilities, between.visibility);
   facts["architecture"] = name_of(kArchitectures, between.architecture);
   facts["reducer"] = name_of(kReducers, between.reducer);

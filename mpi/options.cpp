@@ -21,6 +21,8 @@ void Options::validate(int ranks) const {
   require(clocks() <= 1'000'000, "--staleness", static_cast<double>(clocks()), "give 0 to 1000000 clocks");
   if (least_staleness && *least_staleness > clocks())
     throw Error(fmt::format("--staleness {}..{} is no range: give the lower bound first", *least_staleness, clocks()));
+  if (mode == RankMode::pushsum && least_staleness)
+    throw Error(fmt::format("--staleness {}..{} is chosen between by --mode ssp alone: give --mode pushsum one number", *least_staleness, clocks()));
   if (mode == RankMode::ssp && least_staleness && visibility == Visibility::exact)
     throw Error("--staleness LO..HI looks at how far reads are behind, which --visibility exact keeps from them: leave one of them out");
   require(std::isfinite(dc_lambda) && dc_lambda >= 0, "--dc-lambda", dc_lambda, "give 0 or more");
@@ -30,8 +32,9 @@ void Options::validate(int ranks) const {
   if (dedicated_servers > 0 && !served)
     throw Error(fmt::format("--servers dedicated:{} does not go with --mode {}, which has no servers: leave it out", dedicated_servers,
                             name_of(kRankModes, mode)));
-  if (mode == RankMode::bsp && architecture == Architecture::server && deterministic)
-    throw Error("--deterministic sums over a tree of ranks: leave --architecture server out");
+  if (mode == RankMode::bsp && architecture == Architecture::server && (deterministic || reducer == ReducerName::deterministic))
+    throw Error(fmt::format("{} adds up over a tree of shards, which servers do not: leave --architecture server out",
+                            deterministic ? "--deterministic" : "--reducer deterministic"));
   require(local_rounds >= 1, "--local-rounds", local_rounds, "give 1 or more");
   require(participation > 0 && participation <= 1, "--participation", participation, "give a share above 0, up to 1");
   require(outer_momentum >= 0 && outer_momentum < 1, "--outer-momentum", outer_momentum, "give 0 or more, below 1");
@@ -42,6 +45,9 @@ void Options::validate(int ranks) const {
                             ranks - 1));
   if (mode == RankMode::backup && balance == BalanceName::fixed && backup.value_or(ranks / 4) > 0)
     throw Error("--balance fixed visits each example once, and --mode backup lets late ones go: leave it out, or give --backup 0");
+  if (mode == RankMode::backup && evict_after > 0 && backup.value_or(ranks / 4) == 0)
+    throw Error(fmt::format("--evict-after {} takes out at most as many ranks as need not come, and {}: give --backup 1 or more, or leave it out",
+                            evict_after, backup ? "--backup 0 waits for all" : fmt::format("of {} rank{} all must", ranks, ranks == 1 ? "" : "s")));
   require(std::isfinite(pad_seconds) && pad_seconds >= 0, "--pad", pad_seconds * 1000, "give milliseconds, 0 or more");
   require(std::isfinite(deadline_seconds) && deadline_seconds > 0, "--deadline", deadline_seconds, "give seconds, more than 0");
   static_cast<void>(Straggler(straggler, pad_seconds, ranks, 0));
@@ -49,6 +55,9 @@ void Options::validate(int ranks) const {
 
 void Options::validate_checkpoint(const char* flag, RuleName rule) const {
   const auto refuse = [&](const std::string& why) { throw Error(fmt::format("{} {}", flag, why)); };
+  if (mode == RankMode::backup)
+    refuse("does not go with --mode backup, whose ranks come to the end of an epoch each at its own time, and keep of that step the weights alone, not the "
+           "state of the rule: give --mode bsp or local");
   if (mode != RankMode::bsp && mode != RankMode::local)
     refuse(fmt::format("does not go with --mode {}, in which there is no moment that all ranks agree on: give --mode bsp or local", name_of(kRankModes, mode)));
   if (mode == RankMode::bsp && architecture == Architecture::server)

@@ -11,6 +11,30 @@ FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconn
          "--curve --json --predict --save --load --checkpoint --every --resume --quiet --version --help").split()
 
 
+# For each flag that not every mode obeys: a value, and the modes that do, some with what that needs.
+OBEYED = {
+    "--staleness": (3, ["ssp", "pushsum"]),
+    "--visibility": ("at-least", ["ssp"]),  # a default too: it was asked for
+    "--topology": ("ring", ["gossip", "adpsgd", "pushsum"]),
+    "--servers": ("colocated", ["ssp", "async"]),
+    "--compensate": ("none", ["async"]),
+    "--architecture": ("server", ["bsp"]),
+    "--reducer": ("ring", ["bsp"]),
+    "--deterministic": (None, ["bsp"]),
+    "--local-rounds": (1, ["local"]),
+    "--weight": ("ranks", ["local"]),
+    "--participation": (1, ["local"]),
+    "--outer-momentum": (0, ["local"]),
+    "--backup": (0, ["backup"]),
+    "--evict-after": (0, ["backup"]),
+}
+
+
+def obeying(flag):
+    """The flags that choose a mode that obeys this one."""
+    return ("--mode", OBEYED[flag][1][0]) if flag in OBEYED else ()
+
+
 class Words(RanksTest):
     def test_help_lists_every_flag_and_mode(self):
         shown = self.good("--help").stdout
@@ -46,7 +70,7 @@ class BadFlags(RanksTest):
             ("--step", "0"), ("--every", "-1"), ("--epochs", "-1"), ("--curve", "curve.txt"),
         ):
             with self.subTest(flag=flag, value=value):
-                self.bad(*self.data, flag, value, says=flag)
+                self.bad(*self.data, *obeying(flag), flag, value, says=flag)
 
     def test_flags_that_need_others(self):
         self.bad(*self.data, "--ranks", "2", says=["--ranks", "--transport inproc", "mpirun -n 2"])
@@ -57,8 +81,80 @@ class BadFlags(RanksTest):
         self.bad(*self.data, "--mode", "backup", "--backup", "2", "--transport", "inproc", "--ranks", "2", says="--backup")
         self.bad(*self.data, "--mode", "backup", "--backup", "1", "--balance", "fixed", "--transport", "inproc", "--ranks", "2", says="--balance")
         self.bad(*self.data, "--node-mode", "cached", "--rule", "adam", says=["cached", "adam"])
+        self.bad(*self.data, "--mode", "bsp", "--architecture", "server", "--deterministic", says=["--deterministic", "--architecture server"])
         self.bad(says="--data")
         self.bad("--model", "mf", "--data", self.file("good.tsv", RATINGS), "--normalize", "l2", says="--normalize")
+
+    def test_flags_that_no_mode_obeys(self):
+        for flag, (value, modes) in OBEYED.items():
+            words = (flag,) if value is None else (flag, value)
+            others = [mode for mode in ("bsp", "local", "gossip") if mode not in modes][:2]
+            with self.subTest(flag=flag, others=others):
+                self.bad(*self.data, "--mode", ",".join(others), *words,
+                         says=[f"{flag} does nothing in mode {', '.join(others)}:", "leave it out", "--mode " + " or ".join(modes)])
+            for good in *modes, f"local,{modes[0]}", "all":
+                with self.subTest(flag=flag, good=good):
+                    self.good(*self.data, "--epochs", 0, "--mode", good, *words)
+        self.bad(*self.data, "--backup", 9, "--evict-after", 3, "--topology", "nowhere", says=["does nothing", "bsp"])
+
+    def test_flags_that_others_leave_nothing_to_do(self):
+        by_server, async_ = (*self.data, "--epochs", 0, "--architecture", "server"), (*self.data, "--epochs", 0, "--mode", "async", "--dc-lambda", 0.1)
+        for reducer in "ring", "mpi", "deterministic":
+            self.bad(*by_server, "--reducer", reducer, says=["--reducer", "--architecture server"])
+        self.good(*by_server, "--servers", "colocated")
+        self.bad(*async_, says=["--dc-lambda", "--compensate none"])
+        self.bad(*async_, "--compensate", "scale", says=["--dc-lambda", "--compensate scale"])
+        self.good(*async_, "--compensate", "dc")
+        gossip = (*self.data, "--epochs", 0, "--mode", "gossip", "--allow-disconnected")
+        self.bad(*gossip, says=["--allow-disconnected", "--topology"])
+        self.good(*gossip, "--topology", "ring")
+        backup = (*self.data, "--epochs", 0, "--mode", "backup", "--evict-after", 3, "--transport", "inproc", "--ranks")
+        self.bad(*backup, 4, "--backup", 0, says=["--evict-after 3", "--backup 0"])
+        self.bad(*backup, 3, says=["--evict-after 3", "of 3 ranks"])  # --backup is one in four
+        self.good(*backup, 4)
+        self.good(*backup, 3, "--backup", 1)
+
+    def test_a_range_of_staleness_is_of_ssp(self):
+        self.bad(*self.data, "--mode", "pushsum", "--staleness", "1..3", says=["--staleness 1..3", "pushsum", "ssp"])
+        self.bad(*self.data, "--mode", "bsp", "--staleness", "1..3", says=["--staleness", "bsp"])
+        for mode, staleness in ("pushsum", 3), ("ssp", "1..3"), ("ssp,local", "1..3"):
+            self.good(*self.data, "--epochs", 0, "--mode", mode, "--staleness", staleness)
+        ran = self.records(*self.data, "--epochs", 0, "--mode", "all", "--staleness", "1..3")["run"]
+        self.assertEqual([run["mode"] for run in ran], [mode for mode in RANK_MODES if mode != "pushsum"])
+
+    def test_topologies_are_looked_at_before_any_run(self):
+        ranks = (*self.data, "--epochs", 1, "--threads", 1, "--transport", "inproc", "--ranks")
+        table = self.folder / "out.csv"
+        parts = self.file("parts", "0 1\n2 3\n")
+        for topology, count, says in (("nowhere", 3, "nowhere"), ("hypercube", 3, "power of two"), ("random:3", 3, "random:3"), (parts, 4, "2 parts"),
+                                      (parts, 3, f"{parts}:2")):
+            for modes in "bsp,adpsgd", "bsp,gossip", "bsp,pushsum":
+                with self.subTest(topology=topology, modes=modes):
+                    self.bad(*ranks, count, "--mode", modes, "--topology", topology, "--curve", table, says=says)
+                    self.assertFalse(table.exists())
+        self.good(*ranks, 4, "--mode", "bsp,adpsgd", "--topology", "hypercube")
+        self.good(*ranks, 4, "--mode", "bsp,gossip", "--topology", parts, "--allow-disconnected")
+        for topology, left in ("hypercube", ["bsp", "ssp", "async", "local", "backup"]), ("star", RANK_MODES):
+            ran = self.records(*ranks, 3, "--mode", "all", "--topology", topology)
+            self.assertEqual([run["mode"] for run in ran["summary"]], left)
+
+    def test_why_a_mode_has_no_checkpoints(self):
+        target = self.folder / "run.checkpoint"
+        for mode, why in ("backup", "the state of the rule"), ("adpsgd", "no moment"), ("pushsum", "no moment"):
+            self.bad(*self.data, "--mode", mode, "--checkpoint", target, says=["--checkpoint", f"--mode {mode}", why, "--mode bsp or local"])
+            self.assertFalse(target.exists())
+        self.good(*self.data, "--mode", "bsp", "--checkpoint", target)
+        self.assertTrue(target.exists())
+
+    def test_the_race_of_steps_is_on_a_rank_that_has_examples(self):
+        for lines in 1, 2:
+            with self.subTest(lines=lines):
+                flags = ("--data", self.file("few.svm", "".join(GOOD.splitlines(True)[:lines])), "--mode", "bsp", "--step", "auto", "--epochs", 1, "--threads", 1,
+                         "--transport", "inproc", "--ranks", 3)
+                few = self.records(*flags)
+                self.assertGreater(few["run"][0]["options"]["step"], 0)
+                dealt = [rank["examples"] for rank in few["summary"][0]["ranks_detail"]]
+                self.assertEqual((dealt[0], sum(dealt)), (0, lines))
 
     def test_flags_of_other_programs_are_unknown(self):
         for flag in "--record", "--replay", "--simulate-workers", "--inspect", "--backoff", "--bogus":
@@ -77,13 +173,15 @@ class BadFlags(RanksTest):
         for flags, says in (((*self.data, "--mode", "fast"), "--mode"), ((*self.data, "--bogus"), "--bogus"), ((), "--data"),
                             ((*self.data, "--transport", "inproc", "--ranks", "2"), "mpirun"),
                             (("--data", self.folder / "nowhere.svm"), "nowhere.svm"),
+                            ((*self.data, "--mode", "bsp,adpsgd", "--topology", "no-graph"), "no-graph"),
+                            ((*self.data, "--mode", "bsp", "--topology", "ring"), "--topology does nothing"),
                             (("--data", self.file("bad.svm", GOOD + "+1 3:x\n")), "bad.svm:9")):
             with self.subTest(flags=flags):
                 self.says_once(self.run_ranks(2, *flags), says)
 
     @needs_mpirun
     def test_ranks_must_be_told_the_same(self):
-        for flag, one, other in (("--epochs", "2", "3"), ("--staleness", "1", "2"), ("--node-mode", "hogwild", "atomic")):
+        for flag, one, other in (("--epochs", "2", "3"), ("--staleness", "1", "2"), ("--staleness", "1..3", "2..3"), ("--node-mode", "hogwild", "atomic")):
             with self.subTest(flag=flag):
                 first, second = (mpirun(1, *self.data, "--mode", "ssp", flag, value) for value in (one, other))
                 self.says_once(self.run_command([*first, ":", *second[second.index("-n"):]]), flag)
