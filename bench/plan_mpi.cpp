@@ -4,7 +4,7 @@
 #include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 
-#include "../mpi/protocol/topology.hpp"  // what --topology means is said there alone
+#include "protocol/topology.hpp"  // what --topology means is said there alone
 #include "settings_mpi.hpp"
 
 namespace sounder::bench {
