@@ -12,6 +12,7 @@
 #include <sounder/shm/topology.hpp>
 #include <sounder/train/evaluate.hpp>
 
+#include "collectives.hpp"
 #include "predictions.hpp"
 #include "preparation.hpp"
 #include "records_mpi.hpp"
@@ -274,7 +275,11 @@ int run_session(const MpiSettings& settings) {
   }
   mpi::World world = mpi::World::of_mpi(deadline);
   // A World that is left by an exception would wait for the other ranks: they may wait for this one.
-  return guarded([&] { return run_rank(world, settings); },
+  return guarded([&] {
+                   const int status = run_rank(world, settings);
+                   mpi::barrier(world.endpoint());  // an output that rank 0 could not write ends all: nobody leaves as if all were well
+                   return status;
+                 },
                  [&](const std::string& sentence) {
                    world.fail(sentence);  // where only this rank knows of it
                    give_up(world.rank(), sentence, world.speaker());
