@@ -2,14 +2,16 @@
 // Guarantee: after every round a rank gives its neighbour of the round in --topology (one-peer unless given: in round t the rank 2^t below)
 //   half of its mass, and adds what it was given meanwhile. Mass is the parameters times a weight that travels with them; the sums of
 //   masses and of weights over the ranks, with what is under way, are kept, on any directed graph and at any pace of the ranks. At the
-//   end all hold the exact mean by weight, the same bits. Rule state never travels. One rank: the node's mode exactly.
+//   end all hold the exact mean by weight, the same bits. A rank that has left is given nothing any more, as soon as that is known; one
+//   without examples never is, and has weight 0. Rule state never travels. One rank: the node's mode exactly.
 // Staleness: at most s clocks, s being --staleness, 0 unless given: what a neighbour gave in round t is there s rounds later. What it gave
 //   in later rounds may be there, too.
 // Cost per round: one message with all weights to the neighbour, none back.
 // Blocks when: a rank is more than s rounds ahead of one that it hears from.
 // Fails how: to the pace of the slowest rank, for any s, if it is always the same one; as gossip, where the graph has a small gap. The farther a
 //   rank is ahead, the less weight it holds and the less its movements count (4 ranks that took turns on 2 cores, ratings, 20
-//   epochs: loss 0.53 with s = 0, 0.61 with 1, 0.66 with 4; 0.56 of one process).
+//   epochs: loss 0.53 with s = 0, 0.61 with 1, 0.66 with 4; 0.56 of one process). Where all whom a rank tells have left, or have no
+//   examples, it trains by itself.
 // Source: Assran, Loizou, Ballas, Rabbat, "Stochastic gradient push for distributed deep learning", ICML 2019; without waiting: Assran
 //   and Rabbat, "Asynchronous gradient push", 2020 (here parameters move, there masses: with a small weight such a step is a large one);
 //   push-sum: Kempe, Dobra, Gehrke, "Gossip-based computation of aggregate information", FOCS 2003.
@@ -31,7 +33,7 @@
 namespace sounder::mpi {
 namespace {
 
-constexpr std::uint64_t kGoodbye = 1;  ///< Header::detail of a frame without mass: the sender gives no more
+constexpr std::uint64_t kGoodbye = 1;  ///< Header::detail of a frame without mass: the sender gives no more, and wants none
 constexpr std::uint64_t kLeft = ~std::uint64_t{0};
 
 class PushSumMode final : public RankDiscipline {
@@ -41,15 +43,24 @@ class PushSumMode final : public RankDiscipline {
         topology_(agreed_topology(setting, TopologyName::one_peer)),
         z_(packed_size(setting.kernel.layout)),
         heard_(static_cast<std::size_t>(setting.workers)),
-        sum_(make_sum(z_.size())) {
-    for (std::uint64_t round = 0; round < topology_.period(); ++round)
-      for (const int source : topology_.sources(me(), round)) giving_.insert(source);
-    if (giving_.empty()) all_given_.set();
+        sum_(make_sum(z_.size(), setting.data.size() > 0 ? 1 : 0)) {
+    for (std::uint64_t round = 0; round < topology_.period(); ++round) {
+      for (const int source : topology_.sources(me(), round)) neighbours_.insert(source);
+      for (const int target : topology_.targets(me(), round)) neighbours_.insert(target);
+    }
+    here_ = neighbours_;
+    if (here_.empty()) all_left_.set();
+    const std::vector<Payload> sizes = all_gather(setting.endpoint, Payload::of(std::vector<std::uint64_t>{setting.data.size()}));
+    for (std::size_t rank = 0; rank < heard_.size(); ++rank)
+      if (sizes[rank].as<std::uint64_t>()[0] > 0)
+        ++training_;
+      else
+        heard_[rank] = kLeft;
     setting_.endpoint.handle(Kind::parameters, [this](const Frame& frame) {
       const std::lock_guard lock(mutex_);
       if (frame.header.detail == kGoodbye) {
-        giving_.erase(frame.header.source);
-        if (giving_.empty()) all_given_.set();
+        here_.erase(frame.header.source);
+        if (here_.empty()) all_left_.set();
         heard_[static_cast<std::size_t>(frame.header.source)] = kLeft;
       } else {
         const std::uint64_t late = clock_ - std::min(clock_, frame.header.clock);
@@ -66,9 +77,11 @@ class PushSumMode final : public RankDiscipline {
   void run(const RankRound& round, const std::function<void()>& pad) override {
     setting_.backend.run(round.round, round.queue);
     pad();
-    const auto targets = topology_.targets(me(), clock_);
+    std::vector<int> targets;
     {
       const std::lock_guard lock(mutex_);
+      for (const int target : topology_.targets(me(), clock_))
+        if (heard_[static_cast<std::size_t>(target)] != kLeft) targets.push_back(target);
       pack(setting_.parameters, z_);
       sum_->give(z_, targets, clock_, setting_.endpoint);
     }
@@ -83,36 +96,36 @@ class PushSumMode final : public RankDiscipline {
   }
 
   void leave() override {
-    std::set<int> given;
-    for (std::uint64_t round = 0; round < topology_.period(); ++round)
-      for (const int target : topology_.targets(me(), round)) given.insert(target);
-    for (const int target : given)
-      setting_.endpoint.send(target, {.kind = Kind::parameters, .channel = Channel::gossip, .clock = clock_, .detail = kGoodbye});
+    for (const int neighbour : neighbours_)
+      setting_.endpoint.send(neighbour, {.kind = Kind::parameters, .channel = Channel::gossip, .clock = clock_, .detail = kGoodbye});
   }
 
   void finish() override {
-    setting_.endpoint.wait(all_given_, {.what = "the last mass of neighbours", .clock = clock_, .on = [this] {
-                                          return std::vector<int>(giving_.begin(), giving_.end());
-                                        }});
+    setting_.endpoint.wait(all_left_, {.what = "the last mass of neighbours", .clock = clock_, .on = [this] {
+                                         return std::vector<int>(here_.begin(), here_.end());
+                                       }});
     pack(setting_.parameters, z_);
     sum_->merge(z_);  // nothing comes any more
     std::vector<float> mean = z_;
-    MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mean, sum_->weight());
+    MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mean, training_ > 0 ? sum_->weight() : 1);
     unpack(mean, setting_.parameters);
     double apart = 0, length = 0;
     for (std::size_t i = 0; i < mean.size(); ++i) {
       const double of_mean = static_cast<double>(mean[i]), off = static_cast<double>(z_[i]) - of_mean;
-      apart += off * off, length += of_mean * of_mean;
+      if (sum_->weight() > 0) apart += off * off;
+      length += of_mean * of_mean;
     }
+    const double counting = std::max(1, training_);
     const double measured[] = {apart, static_cast<double>(messages_), static_cast<double>(clock_), sum_->weight()};
     const auto sums = all_sum<double>(setting_.endpoint, measured);
     double least = least_;
     for (const Payload& of : all_gather(setting_.endpoint, Payload::of(std::vector{least_}))) least = std::min(least, of.as<double>()[0]);
-    if (setting_.mpi.audit) ++telemetry_.reads, telemetry_.violations += std::abs(sums[3] - topology_.ranks()) > 1e-9 * topology_.ranks();
+    if (setting_.mpi.audit) ++telemetry_.reads, telemetry_.violations += std::abs(sums[3] - training_) > 1e-9 * training_;
     telemetry_.remark =
         fmt::format("{} of {} ranks; {:.3g} messages a round and rank; weights sum to {:.10g}, the least was {:.2g}; consensus distance {:.3g}, {:.2g} % of the mean",
-                    topology_.text(), topology_.ranks(), sums[1] / std::max(1., sums[2]), sums[3], least, std::sqrt(sums[0] / topology_.ranks()),
-                    length > 0 ? 100 * std::sqrt(sums[0] / topology_.ranks() / length) : 0);
+                    topology_.text(), topology_.ranks(), sums[1] / std::max(1., sums[2]), sums[3], least, std::sqrt(sums[0] / counting),
+                    length > 0 ? 100 * std::sqrt(sums[0] / counting / length) : 0);
+    if (training_ < topology_.ranks()) telemetry_.remark += fmt::format("; without examples and weight: {}", topology_.ranks() - training_);
   }
 
   ModeTelemetry telemetry() const override { return telemetry_; }
@@ -148,11 +161,13 @@ class PushSumMode final : public RankDiscipline {
 
   const Setting setting_;
   const Topology topology_;
-  std::vector<float> z_;  ///< packed
+  std::vector<float> z_;      ///< packed
+  int training_ = 0;          ///< ranks that have examples
+  std::set<int> neighbours_;  ///< that this rank hears from or tells in any round
   // Written and read by: the communication thread; the constructor before.
-  std::set<int> giving_;               ///< sources that may still give
-  std::vector<std::uint64_t> heard_;   ///< of each source, the last round and 1; read by await() too, under mutex_
-  Signal all_given_;
+  std::set<int> here_;                 ///< neighbours that have not said goodbye
+  std::vector<std::uint64_t> heard_;   ///< of each source, the last round and 1, or kLeft; read by run() too, under mutex_
+  Signal all_left_;
   std::mutex mutex_;
   Signal* due_ = nullptr;         // guarded by mutex_; lives while run() waits
   std::unique_ptr<PushSum> sum_;  // guarded by mutex_

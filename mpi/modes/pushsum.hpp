@@ -9,11 +9,11 @@
 
 namespace sounder::mpi {
 
-/// Who gives and takes mass.
-using PushSumFactory = std::function<std::unique_ptr<PushSum>(std::size_t floats)>;
+/// Who gives and takes mass, and holds `weight` at first.
+using PushSumFactory = std::function<std::unique_ptr<PushSum>(std::size_t floats, double weight)>;
 
-std::unique_ptr<RankDiscipline> make_pushsum(const Setting& setting, const PushSumFactory& make_sum = [](std::size_t floats) {
-  return std::make_unique<PushSum>(floats);
+std::unique_ptr<RankDiscipline> make_pushsum(const Setting& setting, const PushSumFactory& make_sum = [](std::size_t floats, double weight) {
+  return std::make_unique<PushSum>(floats, weight);
 });
 
 }  // namespace sounder::mpi

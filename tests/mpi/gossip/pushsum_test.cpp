@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -119,7 +121,13 @@ Herd herd_of(const std::string& topology, std::vector<int> rounds, PushSumFactor
   return herd;
 }
 
-std::unique_ptr<PushSum> honest(std::size_t floats) { return std::make_unique<PushSum>(floats); }
+std::unique_ptr<PushSum> honest(std::size_t floats, double weight) { return std::make_unique<PushSum>(floats, weight); }
+
+/// Keeps what is sent.
+struct Outgoing final : Outbox {
+  void send(int, Header header, Payload payload) override { frames.push_back({header, std::move(payload)}); }
+  std::vector<Frame> frames;
+};
 
 }  // namespace
 
@@ -142,7 +150,7 @@ TEST_SUITE("mpi") {
 
   TEST_CASE("pushsum: a rank that gives without taking it off its own is caught by the weights") {
     for (std::uint64_t seed = 0; seed < 20; ++seed) CHECK(simulate({.rounds = 5, .seed = seed, .keeps_all = true}).weights > 6);
-    const auto outcomes = run(herd_of("", {4, 4, 4}, [](std::size_t floats) { return std::make_unique<KeepsAll>(floats); }));
+    const auto outcomes = run(herd_of("", {4, 4, 4}, [](std::size_t floats, double weight) { return std::make_unique<KeepsAll>(floats, weight); }));
     CHECK(outcomes[0].telemetry.violations >= 1);
   }
 
@@ -169,7 +177,7 @@ TEST_SUITE("mpi") {
       Herd herd = herd_of("", {30, 30, 30, 30}, honest);
       herd.mpi.staleness = staleness;
       herd.train = [](int rank, int, std::vector<float>&) {
-        if (rank == 1) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+        std::this_thread::sleep_for(std::chrono::milliseconds(rank == 1 ? 5 : 1));  // the others are still there when it gives
       };
       std::uint64_t late = 0;
       for (const Outcome& out : run(herd)) late = std::max(late, out.telemetry.staleness_clocks.max());
@@ -184,5 +192,89 @@ TEST_SUITE("mpi") {
     // The numbers are given in round 0, whose begin all reach with weight 1 and equal values: the mean is of them.
     const auto outcomes = run(herd_of("", {1, 1, 1, 1}, honest));
     CHECK(outcomes[0].end[0] == doctest::Approx(14. / 4).epsilon(1e-5));
+  }
+
+  TEST_CASE("pushsum: a rank that gives and is given nothing loses no values, however small its weight gets, and gives them whole") {
+    const int targets[] = {1};
+    std::vector<float> z{3, -2e-20f, 1e30f};
+    const std::vector<float> values = z;
+    Outgoing out;
+    PushSum giver(3), all(3, 0);
+    for (std::uint64_t round = 0; round < 2000; ++round) {
+      giver.give(z, targets, round, out);
+      giver.merge(z);
+      PushSum other(3, giver.weight());  // as light, and with zeros
+      std::vector<float> mean(3);
+      other.take(out.frames.back());
+      other.merge(mean);
+      const bool gave = std::bit_cast<double>(out.frames.back().header.more) > 0;
+      for (std::size_t i = 0; i < 3; ++i) REQUIRE(mean[i] == (gave ? values[i] / 2 : 0));
+    }
+    CHECK(z == values);
+    CHECK(giver.weight() > 0);
+    CHECK(giver.weight() < 1e-290);
+    std::vector<float> given(3);
+    for (const Frame& frame : out.frames) all.take(frame);
+    all.merge(given);
+    CHECK(given == values);
+    CHECK(all.weight() + giver.weight() == 1);
+  }
+
+  TEST_CASE("pushsum: ranks that are far ahead of a slow one, and hold next to no weight, keep their values") {
+    constexpr int kRounds = 600;
+    Herd herd = herd_of("", {kRounds, 3, kRounds}, honest);
+    herd.mpi.staleness = 1000;
+    std::atomic<int> begun[3] = {};
+    herd.train = [&](int rank, int round, std::vector<float>&) {
+      begun[rank] = round + 1;
+      const auto wait = [&](int other, int rounds) {
+        while (begun[other] < rounds) std::this_thread::yield();
+      };
+      if (rank != 1) return wait(2 - rank, round + 1);
+      wait(0, kRounds), wait(2, kRounds);
+    };
+    const std::vector<float> start = start_weights(herd.layout);
+    const std::vector<double> expected(start.begin(), start.end());
+    for (const Outcome& out : run(herd)) {
+      CHECK(out.error == "");
+      CHECK(out.telemetry.violations == 0);
+      CHECK(largest_difference(out.after.back(), expected) < 1e-5);
+      CHECK(largest_difference(out.end, expected) < 1e-5);
+    }
+  }
+
+  TEST_CASE("pushsum: a rank that has left is given nothing any more: the mean is of what the others learn after that") {
+    for (const char* const topology : {"", "ring", "exponential"}) {
+      Herd herd = herd_of(topology, {1, 200, 200}, honest);
+      herd.train = [](int, int round, std::vector<float>& weights) {
+        if (round == 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));  // goodbye is heard meanwhile
+        std::ranges::fill(weights, static_cast<float>(round));
+      };
+      for (const Outcome& out : run(herd)) {
+        CHECK(out.error == "");
+        CHECK(out.telemetry.violations == 0);
+        CHECK(out.end[0] == doctest::Approx(199. * 2 / 3).epsilon(0.2));
+      }
+    }
+  }
+
+  TEST_CASE("pushsum: a rank without examples is given nothing, and does not count in the mean") {
+    for (const char* const topology : {"", "ring", "exponential", "star"}) {
+      Herd herd = herd_of(topology, {200, 200, 0}, honest);
+      herd.examples = {10, 10, 0};
+      herd.train = [](int, int, std::vector<float>& weights) { std::ranges::fill(weights, 5.f); };
+      for (const Outcome& out : run(herd)) {
+        CHECK(out.error == "");
+        CHECK(out.telemetry.violations == 0);
+        CHECK(out.end == std::vector<float>(packed_size(herd.layout), 5.f));
+        CHECK(out.telemetry.remark.find("weights sum to 2,") != std::string::npos);
+      }
+    }
+    Herd none = herd_of("", {0, 0}, honest);
+    none.examples = {0, 0};
+    for (const Outcome& out : run(none)) {
+      CHECK(out.error == "");
+      CHECK(out.end == start_weights(none.layout));
+    }
   }
 }

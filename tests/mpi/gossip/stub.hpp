@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <sounder/data/census.hpp>
 #include <sounder/mpi/world.hpp>
 
 #include "collectives.hpp"
@@ -46,7 +47,7 @@ struct Herd {
   int ranks = 1;
   Options mpi{};
   std::vector<int> rounds{};            ///< that each rank runs
-  std::vector<std::size_t> examples{};    ///< of a round of each rank; empty: 10
+  std::vector<std::size_t> examples{};    ///< of a round of each rank; empty: 10. 0: the rank has no data
   Layout layout = small_layout();
   Train train = [](int, int, std::vector<float>&) {};
   std::function<std::unique_ptr<RankDiscipline>(const Setting&)> make{};
@@ -78,6 +79,9 @@ inline std::vector<Outcome> run(const Herd& herd, const std::function<void(int r
   columns.values = {1, 2};
   columns.labels = {-1, 1};
   const Dataset data = Dataset::train(std::move(columns), 1);
+  Columns no_columns;
+  no_columns.width = 1;
+  const Dataset no_data = Dataset::part(std::move(no_columns), {}, {}, std::make_shared<const Census>(), "");
   World::run_inproc(herd.ranks, [&](World& world) {
     const int rank = world.rank();
     const auto me = static_cast<std::size_t>(rank);
@@ -95,7 +99,7 @@ inline std::vector<Outcome> run(const Herd& herd, const std::function<void(int r
     if (own_options) own_options(rank, mpi);
     try {
       const auto mode = herd.make(Setting{.world = world, .endpoint = world.endpoint(), .workers = herd.ranks, .kernel = kernel,
-                                          .data = data, .shard_begins = {}, .first_shard = 0, .all_examples = 2,
+                                          .data = herd.examples.empty() || herd.examples[me] > 0 ? data : no_data, .shard_begins = {}, .first_shard = 0, .all_examples = 2,
                                           .parameters = parameters, .backend = backend, .options = options, .mpi = mpi});
       for (int round = 0; round < herd.rounds[me]; ++round) {
         ChunkQueue queue(herd.examples.empty() ? 10 : herd.examples[me], 4);
