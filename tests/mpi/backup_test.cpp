@@ -82,7 +82,6 @@ TEST_SUITE("mpi") {
     CHECK(views.size() == 1);
     CHECK(!views.contains("none"));
     CHECK(digests.size() == 1);
-    CHECK(result.ranks[1].examples <= kept.ranks[1].examples);
     CHECK(*result.dropped_updates < *kept.dropped_updates);
   }
 

@@ -22,10 +22,6 @@ constexpr double kTolerance = kThreadSanitizer ? 1 : 0.05;  // under ThreadSanit
 
 RankRun spam(RankMode mode, int ranks) {
   RankRun run{.ranks = ranks};
-  if (kThreadSanitizer) {
-    run.data = "synthetic:dense,examples=600,features=40";  // it would watch the parser for minutes
-    run.load = {};
-  }
   run.options = options_for(Mode::hogwild, kEpochs);
   run.between.mode = mode;
   return run;

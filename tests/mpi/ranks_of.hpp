@@ -16,8 +16,9 @@ namespace sounder::test {
 /// A run to be made.
 struct RankRun {
   int ranks = 2;
-  std::string data = "builtin:spam,part=train";
-  LoadOptions load{.transform = TransformName::log1p, .normalize = NormalizeName::l2};
+  // ThreadSanitizer would watch the parser for minutes.
+  std::string data = kThreadSanitizer ? "synthetic:dense,examples=640,features=40" : "builtin:spam,part=train";
+  LoadOptions load = kThreadSanitizer ? LoadOptions{} : LoadOptions{.transform = TransformName::log1p, .normalize = NormalizeName::l2};
   ModelOptions model{.l2 = 1e-3};
   Options options{};           ///< mode: inside of each rank
   mpi::Options between{};

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include <doctest/doctest.h>
 
