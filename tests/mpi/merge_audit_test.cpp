@@ -17,6 +17,7 @@ using sounder::test::BspCase;
 namespace {
 
 constexpr int kRounds = 6;
+constexpr std::size_t kBspRounds = 8;
 
 Herd herd_of(int ranks) {
   Herd herd;
@@ -71,14 +72,14 @@ TEST_SUITE("mpi") {
   TEST_CASE("bsp: an audit reads every replica in every round, and finds nothing wrong in any way of adding up") {
     for (const bool deterministic : {false, true})
       for (const sounder::ModelName model : {sounder::ModelName::logistic, sounder::ModelName::mf, sounder::ModelName::mlp}) {
-        BspCase c{.model = model, .deterministic = deterministic, .epochs = 1, .most_rounds = 10, .audit = true};
+        BspCase c{.model = model, .deterministic = deterministic, .epochs = 1, .most_rounds = kBspRounds, .audit = true};
         for (const int ranks : {1, 2, 5}) {
           c.run(ranks, 2);
           CHECK(violations(c.told) == 0);
-          CHECK(reads(c.told) == static_cast<std::uint64_t>(ranks == 1 ? 0 : 10 * ranks));
+          CHECK(reads(c.told) == (ranks == 1 ? 0 : kBspRounds * static_cast<std::uint64_t>(ranks)));
         }
       }
-    BspCase c{.epochs = 1, .most_rounds = 10};
+    BspCase c{.epochs = 1, .most_rounds = kBspRounds};
     c.run(2, 1);
     CHECK(reads(c.told) == 0);  // unless asked for
   }
@@ -91,7 +92,7 @@ TEST_SUITE("mpi") {
      protected:
       TreeNode place(TreeNode node) const override { return node.level == 4 ? TreeNode{4, (node.index + 1) % 4} : node; }
     };
-    BspCase c{.deterministic = true, .epochs = 1, .most_rounds = 10, .audit = true};
+    BspCase c{.deterministic = true, .epochs = 1, .most_rounds = kBspRounds, .audit = true};
     c.tree = [](Endpoint& endpoint, const RowNumbers& numbers, const TreeOptions& options) {
       return std::make_unique<Permuted>(endpoint, numbers, options);
     };
@@ -100,14 +101,14 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("bsp: mutants are counted") {
-    BspCase c{.epochs = 1, .most_rounds = 10, .audit = true};
+    BspCase c{.epochs = 1, .most_rounds = kBspRounds, .audit = true};
     c.sum = [](int rank, RowReducer& reducer, RowSums mine) {  // what comes to one rank is off in one float
       RowSums sums = reducer.sum(std::move(mine));
       if (rank == 1 && !sums.sums.empty()) sums.sums[0] += 0.1f;
       return sums;
     };
     c.run(3, 1);
-    CHECK(violations(c.told) >= 10);
+    CHECK(violations(c.told) >= kBspRounds);
     CHECK(c.told[1].remark.find("in round 0, rank 1 holds other bits than most ranks") == 0);
     CHECK(c.told[2].violations == 0);
 
@@ -115,7 +116,7 @@ TEST_SUITE("mpi") {
       return reducer.sum(rank == 1 ? RowSums{} : std::move(mine));
     };
     c.run(3, 1);
-    CHECK(violations(c.told) == 3 * 10);
+    CHECK(violations(c.told) == 3 * kBspRounds);
     CHECK(c.told[0].remark.find("in round 0, rank 0 got something else than what all ranks gave") == 0);
   }
 

@@ -17,7 +17,7 @@ namespace sounder::test {
 struct RankRun {
   int ranks = 2;
   // ThreadSanitizer would watch the parser for minutes.
-  std::string data = kThreadSanitizer ? "synthetic:dense,examples=640,features=40" : "builtin:spam,part=train";
+  std::string data = kThreadSanitizer ? "synthetic:dense,examples=640,features=200" : "builtin:spam,part=train";
   LoadOptions load = kThreadSanitizer ? LoadOptions{} : LoadOptions{.transform = TransformName::log1p, .normalize = NormalizeName::l2};
   ModelOptions model{.l2 = 1e-3};
   Options options{};           ///< mode: inside of each rank
