@@ -9,6 +9,7 @@
 
 #include <sounder/error.hpp>
 
+#include "mpi/distance.hpp"
 #include "ranks_of.hpp"
 
 using namespace sounder;
@@ -21,15 +22,6 @@ RankRun spam(int ranks, RankMode mode) {
   run.options = options_for(Mode::hogwild, 2);
   run.between.mode = mode;
   return run;
-}
-
-double distance_of(const std::vector<float>& a, const std::vector<float>& b) {
-  double difference = a.size() == b.size() ? 0 : 1e30, largest = 0;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    difference = std::max(difference, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    largest = std::max(largest, std::abs(static_cast<double>(a[i])));
-  }
-  return difference / largest;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "batch.hpp"
 #include "gradients/gradient_rows.hpp"
 #include "gradients/sum_limit.hpp"
+#include "mpi/distance.hpp"
 #include "mpi/bsp_runs.hpp"
 
 using namespace sounder;
@@ -39,15 +40,6 @@ std::vector<float> by_hand(const BspCase& c) {
       gradient.clear();
     }
   return weights_of(parameters);
-}
-
-double distance_of(const std::vector<float>& a, const std::vector<float>& b) {
-  double difference = a.size() == b.size() ? 0 : 1e30, largest = 0;
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    difference = std::max(difference, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    largest = std::max(largest, std::abs(static_cast<double>(a[i])));
-  }
-  return difference / largest;
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {

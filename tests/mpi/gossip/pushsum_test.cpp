@@ -247,7 +247,7 @@ TEST_SUITE("mpi") {
     for (const char* const topology : {"", "ring", "exponential"}) {
       Herd herd = herd_of(topology, {1, 200, 200}, honest);
       herd.train = [](int, int round, std::vector<float>& weights) {
-        if (round == 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));  // goodbye is heard meanwhile
+        if (round == 1) std::this_thread::sleep_for(std::chrono::milliseconds(300));  // goodbye is heard meanwhile
         std::ranges::fill(weights, static_cast<float>(round));
       };
       for (const Outcome& out : run(herd)) {
