@@ -17,6 +17,7 @@ TEST_SUITE("shm") {
       const Kernel kernel = builtin_kernel({.model = ModelName::logistic, .l2 = 1e-3}, data, rule);
       Options options = options_for(Mode::serial, 10, 4);
       options.rule = rule;
+      options.merge_every = 16;  // often in a round, however the workers are scheduled
       const double serial = train(kernel, data, options).curve.back().train_loss;
       for (const Mode mode : {Mode::replicated, Mode::cached})
         for (const auto& replica : kReplicas) {
