@@ -1,5 +1,6 @@
 #include "records.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <thread>
@@ -188,8 +189,9 @@ Json summary_record(const RunFacts& facts, const Result& result) {
   record["statistical_efficiency"] = facts.efficiency ? number(facts.efficiency->statistical) : Json(nullptr);
   record["bytes_sent"] = last.bytes_sent;
   record["messages_sent"] = 0;
-  record["cpu_updates"] = last.updates;
-  record["gpu_updates"] = 0;
+  const std::uint64_t on_gpu = result.telemetry.gpu_updates.value_or(0);
+  record["cpu_updates"] = last.updates - std::min(last.updates, on_gpu);
+  record["gpu_updates"] = on_gpu;
   record["audit"] = nullptr;
   record["stopped"] = name_of(kStoppeds, result.stopped);
   record["backoffs"] = result.backoffs.size();

@@ -15,10 +15,9 @@
 #include <sounder/train/step_race.hpp>
 
 #include "inspect_shm.hpp"
-#include "predictions.hpp"
-#include "preparation.hpp"
+#include "loaded.hpp"
 #include "replays_shm.hpp"
-#include "reporter_shm.hpp"
+#include "reporter.hpp"
 #include "table.hpp"
 
 namespace sounder::bench {
@@ -26,33 +25,6 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-/// The data of all runs.
-struct Loaded {
-  std::optional<SavedModel> start;
-  std::optional<Checkpoint> resume;
-  std::optional<Dataset> train, test;
-  double seconds = 0;
-};
-
-Loaded load_all(const ShmSettings& settings) {
-  const auto begin = std::chrono::steady_clock::now();
-  Loaded loaded;
-  std::vector<std::vector<std::uint32_t>> extra;
-  if (!settings.start.empty()) {
-    loaded.start = load_model(settings.start);
-    check_prepared(*loaded.start, settings);
-  }
-  if (!settings.resume.empty()) loaded.resume = load_checkpoint(settings.resume);
-  Columns columns = load(settings.data, settings.load);
-  if (loaded.start) extra = loaded.start->ids_by_space(columns.spaces);
-  if (loaded.resume) extra = loaded.resume->ids_by_space(columns.spaces);
-  loaded.train = Dataset::train(std::move(columns), settings.options.seed, extra);
-  if (loaded.start) check_classes(*loaded.start, settings, *loaded.train);
-  if (!settings.test.empty()) loaded.test = Dataset::test(load(settings.test, settings.load), *loaded.train);
-  loaded.seconds = seconds_since(begin);
-  return loaded;
 }
 
 /// `counts[tau]` updates were tau updates late.
@@ -79,7 +51,7 @@ class Session {
         kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
     if (settings_.race) choose_step();
-    check_resume(problem(), settings_.options);
+    check_resume(loaded_.problem(kernel_, settings_), settings_.options);
     if (!settings.replay.empty()) {
       recording_ = load_recording(settings.replay);
       check_facts_of_run(recording_, settings, *loaded_.train);
@@ -89,7 +61,7 @@ class Session {
   }
 
   int run() {
-    introduce();
+    introduce(loaded_, kernel_, settings_, raced_, out_);
     std::deque<Result> results;
     std::vector<TableRow> rows;
     std::string remarks;
@@ -135,27 +107,6 @@ class Session {
     const StepRace race = race_steps(kernel_, *loaded_.train, settings_.options, loaded_.start ? &*loaded_.start : nullptr);
     settings_.options.step = race.step;
     raced_ = fmt::format(" (the best of {} in a race of {:.2f} s)", race.trials.size(), seconds_since(begin));
-  }
-
-  void introduce() const {
-    if (settings_.quiet) return;
-    const auto say = [&](const char* what, const Dataset& set) {
-      fmt::print(out_, "{} {}: {} examples, {} features, {} nonzeros\n", what, set.name(), set.size(), set.features(), set.nonzeros());
-    };
-    say("train", *loaded_.train);
-    if (loaded_.test) say("test ", *loaded_.test);
-    fmt::print(out_, "model {}, step {:.4g}{}, loaded in {:.2f} s\n\n", kernel_.name,
-               settings_.options.step_at(0, kernel_.default_step), raced_, loaded_.seconds);
-    std::fflush(out_);
-  }
-
-  Problem problem() const {
-    return {.kernel = kernel_,
-            .train = *loaded_.train,
-            .test = loaded_.test ? &*loaded_.test : nullptr,
-            .start = loaded_.start ? &*loaded_.start : nullptr,
-            .resume = loaded_.resume ? &*loaded_.resume : nullptr,
-            .facts = preparation_of(settings_)};
   }
 
   RunFacts facts_of(const PlannedRun& planned, int run) const {
@@ -218,7 +169,7 @@ class Session {
     Exchange alone;
     Result result = [&] {
       Reporter reporter(settings_, facts, files_);
-      return fit(problem(), options, *backend, alone, reporter);
+      return fit(loaded_.problem(kernel_, settings_), options, *backend, alone, reporter);
     }();
 
     if (loaded_.test && kernel_.task == Task::binary)
@@ -244,9 +195,6 @@ class Session {
   }
 
   void write_outputs(const Result& result, Team& team) {
-    if (result.checkpoint_epochs >= 0 && result.checkpoint_error.empty() && result.stopped == Stopped::interrupted)
-      fmt::print(stderr, "bench_shm: interrupted after epoch {}: give the same flags and --resume {} to go on\n",
-                 result.checkpoint_epochs, settings_.options.checkpoint);
     if (!settings_.record.empty() && result.stopped == Stopped::interrupted) {
       fmt::print(stderr, "bench_shm: --record {} was not written: the run was interrupted\n", settings_.record);
     } else if (!settings_.record.empty()) {
@@ -254,14 +202,7 @@ class Session {
       recording_.digest = result.digest;
       save(recording_, settings_.record);
     }
-    if (!settings_.save.empty() && result.stopped == Stopped::diverged)
-      fmt::print(stderr, "bench_shm: --save {} was not written: the run diverged\n", settings_.save);
-    else if (!settings_.save.empty())
-      save(saved_of(kernel_, result.parameters, *loaded_.train, settings_), settings_.save);
-    if (!settings_.predict.empty()) {
-      const Dataset& set = loaded_.test ? *loaded_.test : *loaded_.train;
-      write_predictions(settings_.predict, kernel_, predict(kernel_, result.parameters, set, team), set);
-    }
+    write_models(loaded_, kernel_, settings_, result, team);
   }
 
   int warned_ = 0;     ///< of so many threads

@@ -49,7 +49,7 @@ class Run {
         rounds_per_epoch_(rounds_per_epoch()),
         first_epoch_(problem.resume ? problem.resume->epochs : 0),
         queue_(problem.train.data.size(), examples_per_chunk(), options.stop),
-        parameters_(problem.kernel.layout, backend.memory()),
+        parameters_(backend.make_parameters(problem.kernel.layout)),
         accounts_(endpoint_),
         checkpoints_(world, problem, options, between, observer),
         curve_(endpoint_, problem, options, between.mode, workers_, backend.team()),

@@ -45,17 +45,19 @@ Memory::Memory(std::size_t floats, MemoryKind kind) : floats_(floats) {
 Memory::Memory(Memory&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       floats_(std::exchange(other.floats_, 0)),
-      file_(std::exchange(other.file_, -1)) {}
+      file_(std::exchange(other.file_, -1)),
+      given_(std::move(other.given_)) {}
 
 Memory& Memory::operator=(Memory&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(floats_, other.floats_);
   std::swap(file_, other.file_);
+  std::swap(given_, other.given_);
   return *this;
 }
 
 Memory::~Memory() {
-  if (data_) munmap(data_, floats_ * sizeof(float));
+  if (data_ && !given_) munmap(data_, floats_ * sizeof(float));
   if (file_ >= 0) close(file_);
 }
 

@@ -48,13 +48,17 @@ bool ChunkQueue::content(const Range& done, const std::optional<Cells>& own) {
 }
 
 bool ChunkQueue::take(std::size_t& first, std::size_t& last) {
+  return take(std::clamp<std::size_t>(left() / (kShare * workers_), 1, kMost), first, last);
+}
+
+bool ChunkQueue::take(std::size_t most, std::size_t& first, std::size_t& last) {
   if (stopped()) return false;
   const std::size_t end = last_.load(std::memory_order_relaxed);
   std::size_t next = next_.load(std::memory_order_relaxed);
   do {
     if (next >= end) return false;
     first = next;
-    last = next + std::clamp<std::size_t>((end - next) / (kShare * workers_), 1, kMost);
+    last = std::min(end, next + most);
   } while (!next_.compare_exchange_weak(next, last, std::memory_order_relaxed));
   return true;
 }

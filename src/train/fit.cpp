@@ -78,7 +78,7 @@ class Run {
 
  private:
   void start() {
-    result_.parameters = Parameters(problem_.kernel.layout, backend_.memory());
+    result_.parameters = backend_.make_parameters(problem_.kernel.layout);
     good_.parameters = Parameters(problem_.kernel.layout);
     problem_.kernel.initialize(result_.parameters, options_.seed);
     if (problem_.start) from_saved(*problem_.start, problem_.kernel, problem_.train, result_.parameters);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include <sounder/data/dataset.hpp>
@@ -88,6 +89,7 @@ struct Kernel {
   double default_step = 0.1; ///< of the rule
 
   std::shared_ptr<const void> model;
+  const std::type_info* type = nullptr;                  ///< of the model: who has other code for some models finds it by this
   std::array<StepFunction, kAccessKinds.size()> step{};  ///< null: the model lacks what the access needs
   LossFunction loss = nullptr;
   PredictFunction predict = nullptr;
@@ -253,6 +255,7 @@ Kernel make_kernel(const M& model, const Dataset& data, std::string name, RuleNa
   kernel.rule = rule;
   kernel.layout = model.layout(data).with_states(states_of(rule));
   kernel.model = std::make_shared<const M>(model);
+  kernel.type = &typeid(M);
   kernel.step = with_rule(rule, [](auto r) { return detail::step_functions<M, decltype(r)>(); });
   kernel.loss = detail::losses<M>;
   kernel.predict = detail::predictions<M>;

@@ -12,6 +12,7 @@
 #include <sounder/data/columns.hpp>
 #include <sounder/data/example.hpp>
 #include <sounder/data/numbering.hpp>
+#include <sounder/params/lanes.hpp>
 
 namespace sounder {
 
@@ -24,7 +25,7 @@ struct Examples {
   std::size_t width;
   std::size_t count;
 
-  [[gnu::always_inline]] inline Example operator[](std::size_t i) const {
+  SOUNDER_INLINE Example operator[](std::size_t i) const {
     const std::uint64_t begin = offsets ? offsets[i] : i * width;
     const std::uint64_t end = offsets ? offsets[i + 1] : begin + width;
     return {ids ? ids + begin : nullptr, values ? values + begin : nullptr, static_cast<std::uint32_t>(end - begin), labels[i]};
@@ -32,7 +33,7 @@ struct Examples {
 
   /// The i-th example where each has exactly `kArity` ids and no values (ratings): no loads but the label's.
   template <int kArity>
-  [[gnu::always_inline]] inline Example fixed(std::size_t i) const {
+  SOUNDER_INLINE Example fixed(std::size_t i) const {
     return {ids + i * kArity, nullptr, kArity, labels[i]};
   }
 };

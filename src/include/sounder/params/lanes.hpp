@@ -4,12 +4,20 @@
 #include <bit>
 #include <cstdint>
 
+// The arithmetic of a step is one source for the CPU and the GPU: under nvcc it is compiled for both.
+#if defined(__CUDACC__)
+#define SOUNDER_INLINE __host__ __device__ __forceinline__
+#define SOUNDER_UNROLL _Pragma("unroll")
+#else
 #define SOUNDER_INLINE inline __attribute__((always_inline))
 #define SOUNDER_UNROLL _Pragma("GCC unroll 64")
+#endif
 
 // A translation unit compiled for AVX-512 and one compiled for SSE may be linked together (a library and its
 // embedder). Everything whose code depends on the instruction set lives in a namespace named after it.
-#if defined(__AVX512F__)
+#if defined(__CUDACC__)
+#define SOUNDER_ISA device
+#elif defined(__AVX512F__)
 #define SOUNDER_ISA avx512
 #define SOUNDER_STRIP 16
 #elif defined(__AVX2__) && defined(__FMA__)
@@ -26,6 +34,9 @@
 
 namespace sounder::inline SOUNDER_ISA {
 
+#if defined(__CUDACC__)
+struct ThreadLanes;  ///< of CPU threads, unknown to nvcc: kernels have lanes of their own (cuda/lanes)
+#else
 /// N floats in one vector register. A typedef: with a dependent size, g++ 12 silently makes an alias a plain float.
 template <int N>
 struct Simd {
@@ -117,5 +128,6 @@ struct ThreadLanes {
     return numbers;
   }
 };
+#endif
 
 }  // namespace sounder::inline SOUNDER_ISA

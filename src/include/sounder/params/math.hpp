@@ -4,7 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
-#if defined(__SSE__)
+#if defined(__SSE__) && !defined(__CUDACC__)
 #include <immintrin.h>
 #endif
 
@@ -17,15 +17,15 @@ template <class V>
 SOUNDER_INLINE V root_of(V v) {
   if constexpr (std::is_same_v<V, float>)
     return __builtin_sqrtf(v);
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(__CUDACC__)
   else if constexpr (sizeof(V) == 64)
     return reinterpret_cast<V>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(v)));  // g++ 12 warns of the plain form
 #endif
-#if defined(__AVX__)
+#if defined(__AVX__) && !defined(__CUDACC__)
   else if constexpr (sizeof(V) == 32)
     return reinterpret_cast<V>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
 #endif
-#if defined(__SSE__)
+#if defined(__SSE__) && !defined(__CUDACC__)
   else if constexpr (sizeof(V) == 16)
     return reinterpret_cast<V>(_mm_sqrt_ps(reinterpret_cast<__m128>(v)));
 #endif

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <utility>
 
 namespace sounder {
 
@@ -16,6 +18,8 @@ class Memory {
  public:
   Memory() = default;
   Memory(std::size_t floats, MemoryKind kind);
+  /// Memory that somebody else gave: zeroed, page-aligned, `floats` floats long, freed with its last owner.
+  Memory(std::size_t floats, std::shared_ptr<void> given) : data_(static_cast<float*>(given.get())), floats_(floats), given_(std::move(given)) {}
   Memory(Memory&& other) noexcept;
   Memory& operator=(Memory&& other) noexcept;
   ~Memory();
@@ -28,6 +32,7 @@ class Memory {
   float* data_ = nullptr;
   std::size_t floats_ = 0;
   int file_ = -1;
+  std::shared_ptr<void> given_;
 };
 
 }  // namespace sounder

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include <sounder/params/memory.hpp>
 #include <sounder/params/table.hpp>
@@ -15,6 +16,8 @@ class Parameters {
  public:
   Parameters() = default;
   explicit Parameters(Layout layout, MemoryKind kind = MemoryKind::heap);
+  /// In memory of layout.floats() floats.
+  Parameters(Layout layout, Memory memory) : layout_(std::move(layout)), memory_(std::move(memory)) {}
 
   const Layout& layout() const { return layout_; }
   const Memory& memory() const { return memory_; }

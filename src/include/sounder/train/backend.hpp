@@ -30,6 +30,8 @@ class Backend {
   virtual Team& team() = 0;
   /// Which memory the parameters must lie in.
   virtual MemoryKind memory() const { return MemoryKind::heap; }
+  /// The parameters of a run, before prepare(): in that memory, unless the backend has some of its own.
+  virtual Parameters make_parameters(const Layout& layout) { return Parameters(layout, memory()); }
   /// Before the first round of a run, and again when parameters of an earlier point were put back. All three outlive
   /// the run.
   virtual void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) = 0;

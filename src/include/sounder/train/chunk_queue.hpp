@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <sounder/params/table.hpp>
@@ -56,6 +57,21 @@ class ChunkQueue {
   /// All chunks of the round, in order, to one taker: for modes that plan who steps on what, and when. None if the run
   /// is to stop.
   std::vector<Range> take_all();
+  /// For a taker that steps on many chunks at once (a GPU stream): at most `most` of those left, as positions
+  /// [first, last) of order(). False if none is left or the run is to stop.
+  bool take(std::size_t most, std::size_t& first, std::size_t& last);
+  /// The chunks of the epoch in their order: chunk c holds examples from c * per_chunk() on.
+  std::span<const std::uint32_t> order() const { return order_; }
+  std::size_t per_chunk() const { return per_chunk_; }
+  /// Chunks of the round that nobody has taken yet.
+  std::size_t left() const {
+    const std::size_t next = next_.load(std::memory_order_relaxed), end = last_.load(std::memory_order_relaxed);
+    return next < end ? end - next : 0;
+  }
+  Range range(std::size_t position) const {
+    const std::size_t begin = order_[position] * per_chunk_;
+    return {begin, begin + per_chunk_ < examples_ ? begin + per_chunk_ : examples_};
+  }
   /// Says that so many examples of take_all() will not be stepped on, as the run stopped: taken() leaves them out.
   void skip(std::size_t examples) { skipped_.fetch_add(examples, std::memory_order_relaxed); }
   /// Whether the run is to stop: for loops that do not come back to the queue.
@@ -96,10 +112,6 @@ class ChunkQueue {
   bool take(std::size_t& first, std::size_t& last);
   /// Asks the watch about the chunk that a worker has done, if any.
   bool content(const Range& done, const std::optional<Cells>& own);
-  Range range(std::size_t position) const {
-    const std::size_t begin = order_[position] * per_chunk_;
-    return {begin, begin + per_chunk_ < examples_ ? begin + per_chunk_ : examples_};
-  }
 
   std::size_t examples_, per_chunk_;
   std::vector<std::uint32_t> order_;

@@ -35,6 +35,7 @@ struct Telemetry {
   Histogram staleness;  ///< updates that others applied between the read of one update and its write-back, sampled
   std::uint64_t rehearsed = 0, conflicted = 0;
   std::uint64_t audited = 0, kept = 0;  ///< writes to audit cells; what the cells hold in the end
+  std::optional<std::uint64_t> gpu_updates;  ///< examples that a GPU stepped on; empty: none was at work
   std::vector<HotLine> hottest;         ///< by share, then those by conflicts that are not yet among them
 
   /// Adds the part of one more worker.

@@ -1,4 +1,4 @@
-#include "reporter_shm.hpp"
+#include "reporter.hpp"
 
 #include <fmt/format.h>
 

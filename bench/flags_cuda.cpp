@@ -1,0 +1,82 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <sounder/error.hpp>
+#include <sounder/shm/backend.hpp>
+
+#include "outputs.hpp"
+#include "settings_cuda.hpp"
+#include "version.hpp"
+
+namespace sounder::bench {
+namespace {
+
+void declare(CommandLine& line, CudaSettings& s) {
+  cuda::GpuOptions& gpu = s.gpu;
+  line.text("--mode", help_of("who trains, a comma-separated list or all", cuda::kGpuModes), "NAME[,NAME]",
+            [&](const std::string& value) { s.modes = listed("--mode", cuda::kGpuModes, value); });
+  line.name("--device", cuda::kDevices, s.device, "what to train on (default auto)");
+  line.name("--placement", cuda::kPlacements, gpu.placement, "where the shared parameters live (default auto)");
+  line.name("--update", cuda::kUpdates, gpu.update, "how kernels write (default racy)");
+  line.number<int>("--gpu-streams", gpu.gpu_streams, fmt::format("streams that train at the same time (default {})", gpu.gpu_streams));
+  line.number<int>("--gpu-workers", gpu.gpu_workers, "examples that the GPU steps on at the same time (default: by how often they would meet in a row)");
+  line.number<double>("--sync-ms", gpu.sync_ms, fmt::format("milliseconds between two exchanges of master and mirror, 0: no pause (default {})", gpu.sync_ms));
+  line.name("--merge", cuda::kMerges, gpu.merge, "how movements of both sides come together (default auto)");
+  line.name("--node-mode", kModes, s.node_mode, "the discipline of the CPU threads (default hogwild)");
+  declare_problem(line, s);
+  declare_training(line, s,
+                   {.threads = "CPU threads (default: all cores)",
+                    .step = "step size of the first epoch (default: from the model and the data)",
+                    .batch = "node modes with batches: examples a batch, over all threads, or all (default: by the mode)",
+                    .target_loss = "end a run when the training loss is at or below this"});
+  line.on("--backoff", s.options.backoff, "after a divergence, go on from the last good point at half the step, up to 10 times");
+  declare_files(line, s);
+  declare_checkpoints(line, s);
+  line.on("--quiet", s.quiet, "no live line and no table");
+}
+
+bool uses_gpu(const CudaSettings& s) {
+  return std::any_of(s.modes.begin(), s.modes.end(), [](cuda::GpuMode mode) { return mode != cuda::GpuMode::cpu; });
+}
+
+void check(const CommandLine& line, const CudaSettings& s) {
+  s.options.validate();
+  s.gpu.validate();
+  if (s.race) throw Error("--step auto is of bench_shm: give a number, or leave --step out");
+  if (s.threads.size() > 1) throw Error("--threads takes one number here: leave the others out");
+  if (s.device == cuda::DeviceName::none && uses_gpu(s)) throw Error("--device none has no GPU to train on: give --mode cpu");
+  if (!uses_gpu(s))
+    for (const char* const flag : {"--placement", "--update", "--gpu-streams", "--gpu-workers", "--sync-ms", "--merge"})
+      if (line.given(flag)) throw Error(fmt::format("{} does nothing in mode cpu: leave it out, or give --mode gpu or hybrid", flag));
+  Options options = s.options;
+  options.mode = s.node_mode;
+  if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);
+  check_problem(s);
+  check_checkpoints(s);
+  check_options(s.model);
+  const char* const single = !s.save.empty() ? "--save" : !s.predict.empty() ? "--predict" : !s.options.checkpoint.empty() ? "--checkpoint" : nullptr;
+  if (s.modes.size() > 1 && single)
+    throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode", single, s.modes.size()));
+  check_files(inputs_of(s), outputs_of(s));
+}
+
+}  // namespace
+
+std::optional<CudaSettings> parse_cuda(int argc, const char* const* argv) {
+  CudaSettings settings;
+  settings.program = "bench_cuda";
+  CommandLine line("Trains a model by stochastic gradient descent on GPU streams and CPU threads that share its parameters.", settings.program,
+                   version_text());
+  declare(line, settings);
+  if (const std::string answer = line.parse(argc, argv); !answer.empty()) {
+    fmt::print("{}", answer);
+    return std::nullopt;
+  }
+  settings.load.format = format_of(settings.model.model);
+  check(line, settings);
+  check_obeyed(line, settings, {settings.node_mode});
+  return settings;
+}
+
+}  // namespace sounder::bench

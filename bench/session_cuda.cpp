@@ -1,0 +1,142 @@
+#include "session_cuda.hpp"
+
+#include <algorithm>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include <sounder/cuda/backend.hpp>
+#include <sounder/shm/backend.hpp>
+#include <sounder/shm/topology.hpp>
+#include <sounder/train/evaluate.hpp>
+
+#include "loaded.hpp"
+#include "reporter.hpp"
+#include "table.hpp"
+
+namespace sounder::bench {
+namespace {
+
+using cuda::GpuMode;
+
+class Session {
+ public:
+  explicit Session(const CudaSettings& settings)
+      : settings_(settings), out_(settings.json == "-" ? stderr : stdout), loaded_(load_all(settings)),
+        kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
+    if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
+    check_resume(loaded_.problem(kernel_, settings_), settings_.options);
+    if (!settings.json.empty()) files_.emplace_back(settings.json);
+    if (!settings.curve.empty()) files_.emplace_back(settings.curve);
+  }
+
+  int run() {
+    introduce(loaded_, kernel_, settings_, "", out_);
+    std::deque<Result> results;
+    std::vector<TableRow> rows;
+    std::string remarks;
+    for (const GpuMode mode : settings_.modes) {
+      if (interrupted().load(std::memory_order_relaxed)) break;
+      RunFacts facts = facts_of(mode, static_cast<int>(results.size()));
+      results.push_back(run_one(mode, facts));
+      rows.push_back({facts.name, &results.back(), facts.auc, facts.efficiency, facts.reference, {}});
+      if (!facts.remark.empty()) remarks += fmt::format("{}: {}\n", facts.name.label(), facts.remark);
+    }
+    if (!settings_.quiet) fmt::print(out_, "{}{}{}", table_of(rows, DataFacts::of(*loaded_.train), kernel_.task), remarks, shares_of(rows));
+    for (const Result& result : results) {
+      if (!result.advice.empty()) fmt::print(stderr, "bench_cuda: {}\n", result.advice);
+      if (!result.checkpoint_error.empty()) fmt::print(stderr, "bench_cuda: the last checkpoint is lost: {}\n", result.checkpoint_error);
+    }
+    flush(out_);
+    const auto any = [&](auto is) { return std::any_of(results.begin(), results.end(), is); };
+    if (any([](const Result& r) { return !r.checkpoint_error.empty(); })) return kBadInput;
+    if (interrupted().load(std::memory_order_relaxed)) return kInterrupted;
+    return any([](const Result& r) { return r.stopped == Stopped::diverged; }) ? kDiverged : kAllRan;
+  }
+
+ private:
+  int threads() const { return settings_.threads.empty() ? static_cast<int>(shm::usable_cpus().size()) : settings_.threads[0]; }
+
+  RunFacts facts_of(GpuMode mode, int run) const {
+    RunFacts facts{.name = {.run = run, .mode = std::string(name_of(cuda::kGpuModes, mode)), .node_mode = {}, .threads = threads()},
+                   .task = kernel_.task,
+                   .data = DataFacts::of(*loaded_.train),
+                   .load_seconds = loaded_.seconds,
+                   .core_to_core_ns = shm::core_to_core_ns(),
+                   .transport = {},
+                   .auc = {},
+                   .efficiency = {},
+                   .reference = {},
+                   .remark = {}};
+    if (mode != GpuMode::gpu) facts.name.node_mode = name_of(kModes, settings_.node_mode);
+    return facts;
+  }
+
+  /// What bench_cuda alone has.
+  Json own_options() const {
+    const cuda::GpuOptions& gpu = settings_.gpu;
+    return {{"backoff", settings_.options.backoff},
+            {"device", name_of(cuda::kDevices, settings_.device)},
+            {"placement", name_of(cuda::kPlacements, gpu.placement)},
+            {"update", name_of(cuda::kUpdates, gpu.update)},
+            {"gpu_streams", gpu.gpu_streams},
+            {"gpu_workers", or_null(gpu.gpu_workers)},
+            {"sync_ms", gpu.sync_ms},
+            {"merge", name_of(cuda::kMerges, gpu.merge)}};
+  }
+
+  Result run_one(GpuMode mode, RunFacts& facts) {
+    Options options = settings_.options;
+    options.mode = settings_.node_mode;
+    options.threads = threads();
+    options.stop = &interrupted();
+    cuda::GpuOptions gpu = settings_.gpu;
+    gpu.mode = mode;
+    const auto backend = cuda::make_backend(gpu, settings_.device, shm::make_backend(options));
+    for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options()));
+    Exchange alone;
+    Result result = [&] {
+      Reporter reporter(settings_, facts, files_);
+      return fit(loaded_.problem(kernel_, settings_), options, *backend, alone, reporter);
+    }();
+    if (loaded_.test && kernel_.task == Task::binary)
+      facts.auc = auc(predict(kernel_, result.parameters, *loaded_.test, backend->team()), loaded_.test->labels());
+    facts.remark = backend->remark();
+    for (RecordFile& file : files_) file.write(summary_record(facts, result));
+    write_models(loaded_, kernel_, settings_, result, backend->team());
+    result.parameters = {};  // the table needs the curve only
+    return result;
+  }
+
+  /// Who took how many steps.
+  static std::string shares_of(const std::vector<TableRow>& rows) {
+    std::string text;
+    for (const TableRow& row : rows)
+      if (const auto on_gpu = row.result->telemetry.gpu_updates) {
+        const std::uint64_t all = row.result->curve.back().updates;
+        text += fmt::format("{}: {:.1f} % of the updates by the GPU\n", row.name.label(), all ? 100. * static_cast<double>(*on_gpu) / static_cast<double>(all) : 0.);
+      }
+    return text;
+  }
+
+  CudaSettings settings_;
+  std::FILE* out_;
+  Loaded loaded_;
+  Kernel kernel_;
+  std::deque<RecordFile> files_;
+};
+
+}  // namespace
+
+int run_session(const CudaSettings& settings) {
+  const bool cpu_alone = std::all_of(settings.modes.begin(), settings.modes.end(), [](GpuMode mode) { return mode == GpuMode::cpu; });
+  if (const cuda::DeviceStatus status = cuda::status_of(settings.device); !cpu_alone && status.absence != cuda::Absence::none) {
+    fmt::print(stderr, "bench_cuda: {}\n", status.sentence);
+    return kNoDevice;
+  }
+  Session session(settings);
+  catch_signals();
+  return session.run();
+}
+
+}  // namespace sounder::bench

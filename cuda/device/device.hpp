@@ -1,0 +1,68 @@
+// A GPU, or what plays one: memory, streams, kernels. Everything above this file is the same for both.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <sounder/cuda/caps.hpp>
+#include <sounder/cuda/options.hpp>
+#include <sounder/cuda/placement.hpp>
+#include <sounder/kernel.hpp>
+#include <sounder/params/merge/guarded_sum.hpp>
+
+#include "device/segment.hpp"
+
+namespace sounder::cuda {
+
+/// The kernel of a model in one form of --update.
+struct StepProgram {
+  /// Starts the steps of every worker of the segment on a stream (its handle), and returns. `model`: a struct of the kernel's type.
+  using Start = void (*)(const void* model, const Segment&, void* stream);
+  Start start = nullptr;  ///< null: the model has no such kernel
+  int lanes = 32;         ///< threads that make up a worker
+};
+
+/// What an exchange between master and mirror is about. Blocks are of kBlockFloats floats.
+struct Exchanged {
+  float* master = nullptr;
+  float* mirror = nullptr;
+  GuardedSumBlock* blocks = nullptr;  ///< in device memory, one for each block of the parameters
+  std::size_t first = 0, last = 0;    ///< of the blocks to exchange
+  MergeRule rule = MergeRule::guarded;
+  float share = 0.5f;                 ///< of the mirror's side in the updates so far, for the mean
+};
+
+/// Work in order; different streams run at the same time. Used by one thread at a time.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual void step(const StepProgram&, const void* model, const Segment&) = 0;
+  /// mirror and all bases = master.
+  virtual void refresh(const Exchanged&) = 0;
+  /// Merges the movements of both sides since the last exchange into both, while both go on training: an update of the mirror is never
+  /// lost; one of a CPU thread between the read and the write of its cell can be (as in hogwild).
+  virtual void reconcile(const Exchanged&) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// Blocks until all is done; throws Error if something failed.
+  virtual void wait() = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const Caps& caps() const = 0;
+  /// Zeroed unless on the device. Throws Error if there is none left. Freed by the deleter.
+  virtual std::shared_ptr<void> allocate(Where where, std::size_t bytes) = 0;
+  /// `urgent`: goes before other streams.
+  virtual std::unique_ptr<Stream> stream(bool urgent = false) = 0;
+  virtual StepProgram program(const Kernel&, UpdateName, bool system_scope, double nonzeros_per_example) = 0;
+};
+
+/// A GPU played by threads. Its memory is filled with NaN at first, so that what was not copied shows.
+std::unique_ptr<Device> make_emulated_device();
+/// The GPU of this number (modulo their number). Throws Error with the status' sentence if there is none.
+std::unique_ptr<Device> make_cuda_device(int number = 0);
+/// Whether there is one.
+DeviceStatus cuda_status();
+
+}  // namespace sounder::cuda

@@ -1,0 +1,172 @@
+// The emulated device: a stream is a thread that does its work in order, a worker's lanes are played by it (lanes/sim_lanes.hpp).
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "device/device.hpp"
+#include "kernels/group_view.hpp"
+#include "kernels/models.hpp"
+#include "kernels/sim_access.hpp"
+#include "lanes/sim_lanes.hpp"
+
+namespace sounder::cuda {
+namespace {
+
+/// Both copies of a block as a simulated group of lanes exchanges them.
+struct SimExchange {
+  static constexpr int kLanes = static_cast<int>(kBlockFloats) / 4;
+  using Lanes = SimLanes<kLanes>;
+  using F = Lanes::F;
+  using Access = SimAccess<true>;
+  float* master;
+  float* mirror;
+
+  F load(const float* p) const { return Access{}.get<F>(p); }
+  void store(float* p, const F& f) const {
+    for (int i = 0; i < Lanes::kStrip; ++i) shared_cell::put<float>(p + i, f.v[i]);
+  }
+  F shared(int at) const { return load(master + at); }
+  F own(int at) const { return load(mirror + at); }
+  void settle(int at, const F& own, const F& merged) const {
+    store(master + at, merged);
+    Access{}.add(mirror + at, merged - own);  // what has come to the mirror since it was read stays there
+  }
+};
+
+class EmulatedStream final : public Stream {
+ public:
+  EmulatedStream() : thread_([this] { run(); }) {}
+  ~EmulatedStream() override {
+    {
+      const std::lock_guard lock(door_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  void step(const StepProgram& program, const void* model, const Segment& segment) override {
+    add([start = program.start, model, segment] { start(model, segment, nullptr); });
+  }
+  void refresh(const Exchanged& what) override {
+    add([what] {
+      const std::size_t first = what.first * kBlockFloats, last = what.last * kBlockFloats;
+      for (std::size_t i = first; i < last; ++i) {
+        const float x = shared_cell::get<float>(what.master + i);
+        shared_cell::put<float>(what.mirror + i, x);
+        what.blocks[i / kBlockFloats].base[i % kBlockFloats] = x;
+      }
+    });
+  }
+  void reconcile(const Exchanged& what) override {
+    add([what] {
+      for (std::size_t block = what.first; block < what.last; ++block) {
+        const SimExchange cells{what.master + block * kBlockFloats, what.mirror + block * kBlockFloats};
+        merge_block<SimExchange::Lanes>(cells, what.blocks[block], nullptr, what.rule, what.share);
+      }
+    });
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    add([=] { std::memcpy(to, from, bytes); });
+  }
+  void wait() override {
+    std::unique_lock lock(door_);
+    changed_.wait(lock, [&] { return work_.empty() && !busy_; });
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
+ private:
+  void add(std::function<void()> work) {
+    {
+      const std::lock_guard lock(door_);
+      work_.push_back(std::move(work));
+    }
+    changed_.notify_all();
+  }
+  void run() {
+    std::unique_lock lock(door_);
+    for (;;) {
+      changed_.wait(lock, [&] { return ending_ || !work_.empty(); });
+      if (work_.empty()) return;
+      const auto work = std::move(work_.front());
+      work_.pop_front();
+      busy_ = true;
+      lock.unlock();
+      try {
+        work();
+        lock.lock();
+      } catch (...) {
+        lock.lock();
+        error_ = std::current_exception();
+      }
+      busy_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex door_;  ///< guards all fields but the thread
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> work_;
+  bool busy_ = false, ending_ = false;
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
+template <class M, int kLanes, bool kAdds>
+void play(const void* model, const Segment& segment, void*) {
+  using Lanes = SimLanes<kLanes>;
+  M m = *static_cast<const M*>(model);
+  if constexpr (requires { m.rarity; }) m.rarity = segment.rarity;
+  for (std::size_t group = 0; group < static_cast<std::size_t>(segment.groups); ++group) {
+    GroupView<SimAccess<kAdds>, Lanes, intercept_width<M>()> view({.rate = segment.rate}, segment.cells);
+    step_on_pieces(m, view, segment, group);
+  }
+}
+
+class EmulatedDevice final : public Device {
+ public:
+  const Caps& caps() const override { return caps_; }
+
+  std::shared_ptr<void> allocate(Where where, std::size_t bytes) override {
+    const std::size_t floats = bytes / sizeof(float) + 1;
+    auto* const memory = static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{kAlignment}));
+    std::fill_n(memory, floats, where == Where::device ? std::numeric_limits<float>::quiet_NaN() : 0.f);
+    return {memory, [](void* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+  }
+  std::unique_ptr<Stream> stream(bool) override { return std::make_unique<EmulatedStream>(); }
+
+  StepProgram program(const Kernel& kernel, UpdateName update, bool, double nonzeros) override {
+    StepProgram program;
+    const auto found = [&]<class M, int kLanes>() {
+      program = {.start = update == UpdateName::racy ? play<M, kLanes, false> : play<M, kLanes, true>, .lanes = kLanes};
+    };
+    if (!kernel.type) return program;
+    with_any_linear(*kernel.type, nonzeros, found) || with_mf(*kernel.type, found) || with_fm(*kernel.type, found) ||
+        with_softmax(*kernel.type, found);
+    return program;
+  }
+
+ private:
+  static constexpr std::size_t kAlignment = 4096;
+  static constexpr std::size_t kBytes = std::size_t{4} << 30;
+  Caps caps_{.name = "emulated device",
+             .compute_capability = 90,
+             .multiprocessors = 1,
+             .threads_per_multiprocessor = 256,
+             .l2_bytes = std::size_t{1} << 20,
+             .total_bytes = kBytes,
+             .free_bytes = kBytes,
+             .concurrent_managed_access = true};
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_emulated_device() { return std::make_unique<EmulatedDevice>(); }
+
+}  // namespace sounder::cuda

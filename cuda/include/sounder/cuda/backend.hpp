@@ -1,0 +1,20 @@
+// Training by GPU streams and CPU threads on the same parameters.
+#pragma once
+
+#include <memory>
+
+#include <sounder/cuda/caps.hpp>
+#include <sounder/cuda/options.hpp>
+#include <sounder/train/backend.hpp>
+
+namespace sounder::cuda {
+
+/// Whether there is a device of this name; a reason if not.
+DeviceStatus status_of(DeviceName device);
+
+/// A backend for fit: `cpu` steps on the CPU's part of each round and evaluates (in mode gpu it only evaluates). `number` picks
+/// one of several GPUs, modulo their number: a rank gives its local rank. Throws Error if there is no such device, if the model has no kernel, if
+/// the rule is not sgd, or if the placement cannot work.
+std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName device, std::unique_ptr<Backend> cpu, int number = 0);
+
+}  // namespace sounder::cuda

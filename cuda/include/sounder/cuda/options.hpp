@@ -1,0 +1,68 @@
+// Every word of the flags of bench_cuda, and every default.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include <sounder/modes.hpp>
+
+namespace sounder::cuda {
+
+/// Who trains.
+enum class GpuMode { cpu, gpu, hybrid };
+inline constexpr std::array<Named<GpuMode>, 3> kGpuModes{{
+    {GpuMode::cpu, "cpu", "CPU threads alone, by --node-mode: what the others are held against"},
+    {GpuMode::gpu, "gpu", "GPU streams alone"},
+    {GpuMode::hybrid, "hybrid", "GPU streams and CPU threads at the same time, lock-free, on the same parameters"},
+}};
+
+enum class DeviceName { automatic, cuda, emu, none };
+inline constexpr std::array<Named<DeviceName>, 4> kDevices{{
+    {DeviceName::automatic, "auto", "a GPU where there is one, else exit status 77"},
+    {DeviceName::cuda, "cuda", "the GPU of CUDA"},
+    {DeviceName::emu, "emu", "a GPU played by threads: the same trainer, no GPU needed, slow"},
+    {DeviceName::none, "none", "no GPU: mode cpu only"},
+}};
+
+/// Where the parameters live that CPU threads and GPU streams share.
+enum class PlacementName { automatic, host, mirror, managed, device, pinned };
+inline constexpr std::array<Named<PlacementName>, 6> kPlacements{{
+    {PlacementName::automatic, "auto", "by what the device can do; the choice and its reason are printed"},
+    {PlacementName::host, "host", "one copy: managed memory kept on the host, which the GPU reads and writes over the bus"},
+    {PlacementName::mirror, "mirror", "a managed master that CPU threads update in place, and a copy on the GPU, reconciled lock-free"},
+    {PlacementName::managed, "managed", "one copy in managed memory without advice, for contrast: its pages move to who touches them"},
+    {PlacementName::device, "device", "one copy on the GPU; with CPU threads at work only where the link is coherent"},
+    {PlacementName::pinned, "pinned", "one copy in pinned host memory, for contrast: as host, without managed memory"},
+}};
+
+/// How a kernel writes parameters.
+enum class UpdateName { racy, red, red_sys };
+inline constexpr std::array<Named<UpdateName>, 3> kUpdates{{
+    {UpdateName::racy, "racy", "relaxed loads and stores: updates may be lost, as in hogwild"},
+    {UpdateName::red, "red", "adds at the scope of the GPU: none of its own updates is lost"},
+    {UpdateName::red_sys, "red-sys", "adds at the scope of the system, for contrast"},
+}};
+
+/// How the movements of CPU threads and GPU come together in one row.
+enum class MergeName { automatic, sum, mean };
+inline constexpr std::array<Named<MergeName>, 3> kMerges{{
+    {MergeName::automatic, "auto", "guarded sum: the sum, less what both sides did twice once that overshoots"},
+    {MergeName::sum, "sum", "the sum of both movements"},
+    {MergeName::mean, "mean", "where both sides moved a row, their mean, weighted by their numbers of updates"},
+}};
+
+/// Field names are the flags.
+struct GpuOptions {
+  GpuMode mode = GpuMode::hybrid;
+  PlacementName placement = PlacementName::automatic;
+  UpdateName update = UpdateName::racy;
+  int gpu_streams = 4;
+  std::optional<int> gpu_workers{};  ///< groups of lanes that step at the same time, all streams together; unset: by the conflict index
+  double sync_ms = 2;                ///< milliseconds between two exchanges of master and mirror; 0: without a pause
+  MergeName merge = MergeName::automatic;
+
+  /// Throws Error naming the flag and the mend.
+  void validate() const;
+};
+
+}  // namespace sounder::cuda
