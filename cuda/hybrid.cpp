@@ -228,6 +228,7 @@ DeviceStatus status_of(DeviceName device) {
 }
 
 std::unique_ptr<Backend> make_hybrid(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu) {
+  options.validate();
   return std::make_unique<HybridBackend>(options, std::move(device), std::move(cpu));
 }
 

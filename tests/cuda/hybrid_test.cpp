@@ -68,7 +68,8 @@ TEST_SUITE("cuda") {
         CAPTURE(std::string(name_of(cuda::kUpdates, gpu.update)));
         CAPTURE(std::string(name_of(cuda::kMerges, gpu.merge)));
         const Result result = hybrid(kernel, data, options, gpu);
-        CHECK(result.curve.back().train_loss < (kThreadSanitizer ? 1.3 : 1.01) * serial);
+        const double within = kThreadSanitizer ? 1.3 : gpu.merge == cuda::MergeName::mean ? 1.05 : 1.01;  // a mean goes half as far
+        CHECK(result.curve.back().train_loss < within * serial);
         // Each example once an epoch, by one side.
         const std::uint64_t all = data.size() * static_cast<std::uint64_t>(options.epochs);
         CHECK(result.curve.back().examples == all);
@@ -89,7 +90,7 @@ TEST_SUITE("cuda") {
     const Options options = options_for(Mode::hogwild, 1, 1);
     const cuda::GpuOptions alone{.mode = GpuMode::gpu};
     const double start = hybrid(kernel, data, options, alone).curve.front().train_loss;
-    CHECK(hybrid(kernel, data, options, alone, std::make_unique<Altered>(Altered::Fault::none)).curve.back().train_loss < 0.95 * start);
+    CHECK(hybrid(kernel, data, options, alone, std::make_unique<Altered>(Altered::Fault::none)).curve.back().train_loss < 0.98 * start);
     CHECK(hybrid(kernel, data, options, alone, std::make_unique<Altered>(Altered::Fault::no_reconcile)).curve.back().train_loss == doctest::Approx(start));
   }
 
@@ -198,7 +199,8 @@ TEST_SUITE("cuda") {
     options.rule = RuleName::adagrad;
     CHECK(refused(builtin_kernel({}, data, RuleName::adagrad), options, {}).find("--rule adagrad has no kernel") == 0);
     CHECK(refused(builtin_kernel({}, data), options_for(Mode::cached, 1), {}).find("--node-mode") != std::string::npos);
-    CHECK(refused(builtin_kernel({}, data), options_for(Mode::hogwild, 1), {.gpu_streams = 0}).empty());  // checked by make_backend
+    CHECK(refused(builtin_kernel({}, data), options_for(Mode::hogwild, 1), {.gpu_streams = 0}).find("--gpu-streams 0") == 0);
+    CHECK(refused(builtin_kernel({}, data), options_for(Mode::hogwild, 1), {}).empty());
     CHECK_THROWS_AS(cuda::make_backend({.gpu_streams = 0}, cuda::DeviceName::emu, nullptr), Error);
     CHECK_THROWS_AS(cuda::make_backend({.sync_ms = -1}, cuda::DeviceName::emu, nullptr), Error);
   }
