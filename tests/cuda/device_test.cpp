@@ -1,0 +1,146 @@
+// What every device must do: the emulated one everywhere, a real one where there is one.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "device_data.hpp"
+#include "mirror.hpp"
+#include "support.hpp"
+
+using namespace sounder;
+using namespace sounder::test;
+
+namespace {
+
+/// f(device) for the emulated device and the GPU; says if there is none.
+template <class F>
+void for_each_device(F f) {
+  {
+    CAPTURE("emulated");
+    f(*cuda::make_emulated_device());
+  }
+  const cuda::DeviceStatus status = cuda::cuda_status();
+  if (status.absence != cuda::Absence::none) return skip(("the emulated device ran; no other: " + status.sentence).c_str());
+  CAPTURE("cuda");
+  f(*cuda::make_cuda_device());
+}
+
+/// A worker's epoch over the whole set, with all copies that a device needs.
+Parameters trained(cuda::Device& device, const Kernel& kernel, const Dataset& data, cuda::UpdateName update, bool system_scope, double nonzeros,
+                   int groups, float rate) {
+  constexpr std::size_t kChunk = 64;
+  const cuda::Where where = system_scope ? cuda::Where::pinned : cuda::Where::device;
+  Parameters on_host(kernel.layout);
+  kernel.initialize(on_host, 3);
+  const std::size_t bytes = on_host.memory().floats() * sizeof(float);
+  const auto memory = device.allocate(where, bytes);
+  const auto stream = device.stream();
+  const cuda::DeviceData examples(device, data);
+  std::vector<std::uint32_t> order((data.size() + kChunk - 1) / kChunk);
+  std::iota(order.begin(), order.end(), 0u);
+  const auto order_there = device.allocate(cuda::Where::device, order.size() * sizeof(std::uint32_t));
+  stream->copy(order_there.get(), order.data(), order.size() * sizeof(std::uint32_t));
+  stream->copy(memory.get(), on_host.memory().data(), bytes);
+  stream->wait();
+  const auto program = device.program(kernel, update, system_scope, nonzeros);
+  REQUIRE(static_cast<bool>(program.start));
+  stream->step(program, kernel.model.get(),
+               {.cells = on_host.cells(static_cast<float*>(memory.get())),
+                .examples = examples.examples(),
+                .rarity = examples.rarity(),
+                .order = static_cast<const std::uint32_t*>(order_there.get()),
+                .chunks = order.size(),
+                .per_chunk = kChunk,
+                .rate = rate,
+                .groups = groups});
+  stream->wait();
+  stream->copy(on_host.memory().data(), memory.get(), bytes);
+  stream->wait();
+  return on_host;
+}
+
+}  // namespace
+
+TEST_SUITE("cuda") {
+  TEST_CASE("devices: one worker takes the steps of one CPU thread") {
+    for_each_device([](cuda::Device& device) {
+      for (const ModelName model : {ModelName::logistic, ModelName::svm, ModelName::squared, ModelName::softmax, ModelName::fm, ModelName::mf})
+        for (const double nonzeros : {4., 60.})
+          for (const cuda::UpdateName update : {cuda::UpdateName::racy, cuda::UpdateName::red})
+            for (const bool system_scope : {false, true}) {
+              CAPTURE(std::string(name_of(kModels, model)));
+              CAPTURE(nonzeros);
+              CAPTURE(std::string(name_of(cuda::kUpdates, update)));
+              CAPTURE(system_scope);
+              const Dataset data = Dataset::train(small_columns(model, 500), 1);
+              for (const int factors : {16, 32, 64, 128, 256}) {
+                if (factors > 16 && model != ModelName::mf && !(model == ModelName::fm && factors <= 64)) continue;
+                CAPTURE(factors);
+                const Kernel kernel = builtin_kernel({.model = model, .l2 = 1e-3, .factors = factors}, data);
+                const float rate = static_cast<float>(kernel.default_step / 4);
+                Parameters reference(kernel.layout);
+                kernel.initialize(reference, 3);
+                StepContext context{.cells = reference.cells(), .rate = rate};
+                kernel.step_of(AccessKind::relaxed)(kernel.model.get(), context, data.examples(), 0, data.size());
+                CHECK(distance(reference, trained(device, kernel, data, update, system_scope, nonzeros, 1, rate)) < 1e-4);
+              }
+            }
+    });
+  }
+
+  TEST_CASE("devices: `red` loses no update, however many workers write the same words") {
+    for_each_device([](cuda::Device& device) {
+      // Every example is the same feature with slope -1 * label: least squares at a rate so small that the weight hardly moves.
+      const std::size_t examples = 1 << 14;
+      Dataset data = examples_of(std::vector<std::vector<std::uint32_t>>(examples, {0}), std::vector<float>(examples, 4096.f));
+      const Kernel kernel = builtin_kernel({.model = ModelName::squared}, data);
+      const float rate = 1.f / (1 << 24);
+      const Parameters after = trained(device, kernel, data, cuda::UpdateName::red, false, 1, 4096, rate);
+      // Each step adds rate * 4096 = 2^-12 (less the tiny change of the score).
+      CHECK(after.row(0, 0)[0] == doctest::Approx(static_cast<double>(examples) / 4096).epsilon(1e-3));
+    });
+  }
+
+  TEST_CASE("devices: master and mirror exchange movements of both sides, and neither is lost") {
+    for_each_device([](cuda::Device& device) {
+      for (const cuda::Where where : {cuda::Where::pinned, cuda::Where::host}) {
+        if (where == cuda::Where::host && !device.caps().concurrent_managed_access) continue;
+        CAPTURE(static_cast<int>(where));
+        constexpr std::size_t kFloats = 1 << 16;
+        const Layout layout{{.rows = kFloats, .width = 1}};
+        Parameters master(layout, Memory(layout.floats(), device.allocate(where, layout.floats() * sizeof(float))));
+        float* const on_host = master.memory().data();
+        cuda::Mirror mirror(device, master, MergeRule::sum);
+        for (std::size_t i = 0; i < kFloats; ++i) on_host[i] = static_cast<float>(i % 5);
+        mirror.refresh();
+        const auto stream = device.stream();
+        std::vector<float> moved(kFloats);
+        stream->copy(moved.data(), mirror.cells().read[0], kFloats * sizeof(float));
+        stream->wait();
+        for (std::size_t i = 0; i < kFloats; ++i) {
+          REQUIRE(moved[i] == static_cast<float>(i % 5));
+          if (i % 2 == 0) moved[i] += 1;        // even words: the device
+          else on_host[i] += 2;                 // odd words: the CPU
+        }
+        stream->copy(mirror.cells().write[0], moved.data(), kFloats * sizeof(float));
+        stream->wait();
+        mirror.reconcile(0.5f);
+        stream->copy(moved.data(), mirror.cells().read[0], kFloats * sizeof(float));
+        stream->wait();
+        bool exact = true;
+        for (std::size_t i = 0; i < kFloats; ++i) {
+          const float expected = static_cast<float>(i % 5) + (i % 2 == 0 ? 1.f : 2.f);
+          exact &= on_host[i] == expected && moved[i] == expected;
+        }
+        CHECK(exact);
+      }
+    });
+  }
+
+  TEST_CASE("devices: memory on the device is not what the host wrote, until it is copied") {
+    const auto device = cuda::make_emulated_device();
+    const auto memory = device->allocate(cuda::Where::device, 64 * sizeof(float));
+    CHECK(std::isnan(static_cast<float*>(memory.get())[63]));
+  }
+}
