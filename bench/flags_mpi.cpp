@@ -22,7 +22,7 @@ std::string mpi_text() {
   std::string library(text, static_cast<std::size_t>(length));
   library = library.substr(0, library.find_first_of(",\n"));
 #else
-  const std::string library = "not compiled in: --transport inproc";
+  const std::string library = "not compiled in: --transport inproc or sim";
 #endif
   return fmt::format("{}\nranks     {}", library, names_of(kRankModes));
 }
@@ -99,7 +99,11 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
 
 void declare_ranks(CommandLine& line, MpiSettings& s) {
   line.name("--transport", kTransports, s.transport, fmt::format("what a rank is (default {})", name_of(kTransports, s.transport)));
-  line.number<int>("--ranks", s.ranks, "with --transport inproc: how many (default 1)");
+  line.number<int>("--ranks", s.ranks, "with --transport inproc or sim: how many (default 1)");
+  line.text("--sim",
+            fmt::format("with --transport sim: seconds of an example and of a round, their variation; latency, its variation, bandwidth and gap between messages (default {})",
+                        mpi::SimModel{}.text()),
+            "KEY=VALUE[,...]", [&](const std::string& value) { s.sim = mpi::SimModel::parse(value); });
   line.on("--verbose", s.verbose, "each rank says who and where it is");
 }
 
@@ -150,11 +154,17 @@ void check_obeyed_between(const CommandLine& line, const MpiSettings& s) {
 
 void check(const CommandLine& line, const MpiSettings& s) {
   s.options.validate();
-  if (s.ranks < 1 || s.ranks > 256) throw Error(fmt::format("--ranks {} cannot be used: give 1 to 256", s.ranks));
+  const bool simulated = s.transport == TransportName::sim;
+  const int most = simulated ? 1024 : 256;
+  if (s.ranks < 1 || s.ranks > most) throw Error(fmt::format("--ranks {} cannot be used: give 1 to {}", s.ranks, most));
+  if (line.given("--sim") && !simulated) throw Error("--sim does nothing without --transport sim: give both or neither");
+  if (simulated && !s.threads.empty() && s.threads != std::vector{1})
+    throw Error("--threads goes with ranks that are real: a simulated rank computes with one worker; leave it out");
+  if (simulated && s.between.reducer == ReducerName::mpi) throw Error("--reducer mpi needs the MPI library, which --transport sim does without: give --reducer ring");
   if (s.transport == TransportName::mpi && s.ranks != 1)
-    throw Error(fmt::format("--ranks {} goes with --transport inproc: the number of MPI ranks is said to mpirun, as in mpirun -n {}", s.ranks, s.ranks));
-  if (s.transport == TransportName::inproc && s.launch.started && s.launch.size != 1)
-    throw Error("--transport inproc has its ranks in one process: leave mpirun out, and give --ranks");
+    throw Error(fmt::format("--ranks {} goes with --transport inproc or sim: the number of MPI ranks is said to mpirun, as in mpirun -n {}", s.ranks, s.ranks));
+  if (s.transport != TransportName::mpi && s.launch.started && s.launch.size != 1)
+    throw Error(fmt::format("--transport {} has its ranks in one process: leave mpirun out, and give --ranks", name_of(kTransports, s.transport)));
   check_obeyed_between(line, s);
   check_problem(s);
   check_checkpoints(s);
@@ -191,6 +201,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
     return std::nullopt;
   }
   settings.load.format = format_of(settings.model.model);
+  if (settings.transport == TransportName::sim && !line.given("--telemetry")) settings.options.telemetry = TelemetryName::off;  // it looks at clocks
   check(line, settings);
   return settings;
 }

@@ -34,13 +34,13 @@ std::string refusal(const MpiSettings& settings, RankMode mode, Mode node_mode, 
 }  // namespace
 
 int ranks_on_cores(const MpiSettings& settings, int ranks) {
-  if (settings.transport == TransportName::inproc) return ranks;
+  if (settings.transport != TransportName::mpi) return ranks;
   if (shm::usable_cpus().size() < std::thread::hardware_concurrency()) return 1;  // the launcher has dealt them out
   return settings.launch.local_size > 0 ? settings.launch.local_size : ranks;
 }
 
 std::vector<PlannedRanks> plan_of(const MpiSettings& settings, int ranks) {
-  const std::vector<int> counts = settings.threads.empty() ? std::vector<int>{std::max(1, static_cast<int>(shm::usable_cpus().size()) / ranks_on_cores(settings, ranks))} : settings.threads;
+  const std::vector<int> counts = settings.transport == TransportName::sim ? std::vector{1} : settings.threads.empty() ? std::vector<int>{std::max(1, static_cast<int>(shm::usable_cpus().size()) / ranks_on_cores(settings, ranks))} : settings.threads;
   std::vector<PlannedRanks> plan;
   for (const RankMode mode : settings.modes)
     for (const Mode node_mode : settings.node_modes) {

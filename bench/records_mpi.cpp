@@ -1,6 +1,7 @@
 #include "records_mpi.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "units.hpp"
 
@@ -73,7 +74,9 @@ Json own_options(const MpiSettings& s, const mpi::Options& o) {
           {"straggler", or_null(o.straggler)},
           {"audit", o.audit},
           {"deadline_seconds", o.deadline_seconds},
-          {"transport", name_of(kTransports, s.transport)}};
+          {"transport", name_of(kTransports, s.transport)},
+          {"time", s.transport == TransportName::sim ? "virtual" : "machine"},
+          {"sim", s.transport == TransportName::sim ? Json(s.sim.text()) : Json()}};
 }
 
 std::vector<std::string> own_columns() {
@@ -112,21 +115,24 @@ std::vector<Cell> own_cells(const mpi::Result& result) {
 }
 
 std::string ranks_text(const std::string& label, const mpi::Result& result) {
+  constexpr std::size_t kShown = 64;
+  const std::size_t shown_ranks = std::min(kShown, result.ranks.size());
   std::vector<std::vector<std::string>> cells;
   const auto column = [&](const char* heading, auto show) {
     auto& shown = cells.emplace_back(1, heading);
-    for (std::size_t i = 0; i < result.ranks.size(); ++i) shown.push_back(show(i, result.ranks[i]));
+    for (std::size_t i = 0; i < shown_ranks; ++i) shown.push_back(show(i, result.ranks[i]));
   };
   column("  rank", [](std::size_t i, const mpi::RankReport& r) { return fmt::format("  {} on {}", i, r.host); });
   column("computes", [](std::size_t, const mpi::RankReport& r) { return duration(r.compute_seconds); });
   column("waits", [](std::size_t, const mpi::RankReport& r) { return duration(r.wait_seconds); });
   column("sleeps", [](std::size_t, const mpi::RankReport& r) { return duration(r.pad_seconds); });
-  column("communicates", [](std::size_t, const mpi::RankReport& r) { return duration(r.communication_seconds); });
+  column("communicates", [](std::size_t, const mpi::RankReport& r) { return std::isfinite(r.communication_seconds) ? duration(r.communication_seconds) : "-"; });
   column("examples", [](std::size_t, const mpi::RankReport& r) { return human(static_cast<double>(r.examples)); });
   column("rounds", [](std::size_t, const mpi::RankReport& r) { return fmt::format("{}", r.rounds); });
   column("sent", [](std::size_t, const mpi::RankReport& r) { return bytes_text(static_cast<std::size_t>(r.bytes_sent)); });
   column("waits most for", [](std::size_t, const mpi::RankReport& r) { return waited_most(r); });
-  return fmt::format("\n{}\n{}", label, aligned(cells));
+  const std::string more = shown_ranks < result.ranks.size() ? fmt::format("  ... and {} more: --json has them\n", result.ranks.size() - shown_ranks) : "";
+  return fmt::format("\n{}\n{}{}", label, aligned(cells), more);
 }
 
 }  // namespace sounder::bench

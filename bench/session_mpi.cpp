@@ -92,7 +92,7 @@ class Session {
     if (start_) check_classes(*start_, settings_, train_->data);
     if (!settings_.test.empty()) test_ = mpi::load_test(world_, workers_, settings_.test, settings_.load, *train_);
     load_seconds_ = now() - begin;
-    if (first_) core_to_core_ns_ = shm::core_to_core_ns();
+    if (first_ && settings_.transport != TransportName::sim) core_to_core_ns_ = shm::core_to_core_ns();
   }
 
   /// Finds what --step auto stands for; raced_step_ is it, for one process.
@@ -197,6 +197,10 @@ class Session {
 
   /// Ranks of one machine that may all use the same cores each get some of them; where these are too few, no worker is pinned.
   std::vector<int> place(Options& options) {
+    if (settings_.transport == TransportName::sim) {  // all of them take turns on one core
+      options.pin = PinName::none;
+      return {};
+    }
     const std::vector<int> cpus = shm::usable_cpus();
     const auto ranks = static_cast<std::size_t>(ranks_on_cores(settings_, world_.size())), threads = static_cast<std::size_t>(options.threads);
     const bool enough = ranks * threads <= cpus.size();
@@ -262,15 +266,22 @@ int run_rank(mpi::World& world, const MpiSettings& settings) {
 
 int run_session(const MpiSettings& settings) {
   const double deadline = settings.between.deadline_seconds;
+  const auto ranks_of = [&settings](int& status) {
+    return [&](mpi::World& world) {
+      const int own = run_rank(world, settings);
+      if (world.rank() == 0) status = own;
+    };
+  };
   if (settings.transport == TransportName::inproc) {
     int status = kAllRan;  // written by: rank 0. Read by: the caller, when the ranks have ended
-    mpi::World::run_inproc(
-        settings.ranks,
-        [&](mpi::World& world) {
-          const int own = run_rank(world, settings);
-          if (world.rank() == 0) status = own;
-        },
-        deadline);
+    mpi::World::run_inproc(settings.ranks, ranks_of(status), deadline);
+    return status;
+  }
+  if (settings.transport == TransportName::sim) {
+    int status = kAllRan;  // as above
+    const std::vector<int> cpus = shm::usable_cpus();
+    const shm::Pinned on_one(std::vector<int>(cpus.begin(), cpus.begin() + std::min<std::ptrdiff_t>(1, std::ssize(cpus))));  // a turn passes fastest there
+    mpi::World::run_sim(settings.ranks, settings.sim, settings.options.seed, ranks_of(status), deadline);
     return status;
   }
   mpi::World world = mpi::World::of_mpi(deadline);

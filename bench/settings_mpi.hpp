@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <sounder/mpi/options.hpp>
+#include <sounder/mpi/sim_model.hpp>
 
 #include "launch_mpi.hpp"
 #include "settings.hpp"
@@ -17,12 +18,13 @@ struct MpiSettings : Settings {
   bool all_modes = false, all_node_modes = false;  ///< "all": those that the other flags allow
   mpi::Options between;       ///< its mode is set anew for each run
   TransportName transport = TransportName::mpi;
-  int ranks = 1;              ///< with TransportName::inproc
+  int ranks = 1;              ///< of this process: with TransportName::inproc and sim
+  mpi::SimModel sim;          ///< with TransportName::sim
   bool verbose = false;
   Launch launch;
 
   /// Ranks of a run; 0: not known before MPI is.
-  int size() const { return transport == TransportName::inproc ? ranks : launch.size; }
+  int size() const { return transport == TransportName::mpi ? launch.size : ranks; }
 };
 
 /// One line of the plan.

@@ -3,7 +3,7 @@
 namespace sounder::mpi {
 
 void Accounts::start(double already, std::uint64_t bytes_already) {
-  begin_ = Clock::now();
+  begin_ = endpoint_.time().now();
   already_ = already;
   bytes_already_ = bytes_already;
   waited_before_ = endpoint_.wait_seconds();
@@ -20,7 +20,7 @@ std::uint64_t Accounts::bytes_sent() const {
 }
 
 void Accounts::leave_out(const std::function<void()>& work) {
-  const auto begin = Clock::now();
+  const auto begin = endpoint_.time().now();
   const double waited = endpoint_.wait_seconds(), communicated = endpoint_.communication_seconds();
   const std::vector<Link> before = endpoint_.links();
   work();

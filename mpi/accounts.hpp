@@ -15,7 +15,7 @@ namespace sounder::mpi {
 /// Of one rank, from start() on. Called by the thread that trains.
 class Accounts {
  public:
-  explicit Accounts(Endpoint& endpoint) : endpoint_(endpoint) {}
+  explicit Accounts(Endpoint& endpoint) : endpoint_(endpoint), begin_(endpoint.time().now()) {}
 
   /// `already`: what the clock shows at the start, and what all ranks had sent by then (a run that goes on).
   void start(double already, std::uint64_t bytes_already);
@@ -34,10 +34,10 @@ class Accounts {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+  double seconds_since(Clock::time_point begin) const { return std::chrono::duration<double>(endpoint_.time().now() - begin).count(); }
 
   Endpoint& endpoint_;
-  Clock::time_point begin_ = Clock::now();
+  Clock::time_point begin_{};
   double already_ = 0, waited_before_ = 0, communicated_before_ = 0;
   std::uint64_t bytes_already_ = 0;
   std::vector<Link> links_before_, links_after_;

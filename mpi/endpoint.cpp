@@ -22,7 +22,8 @@ Endpoint::Endpoint(std::unique_ptr<Transport> transport, const EndpointOptions& 
     : transport_(std::move(transport)),
       rank_(transport_->rank()),
       size_(transport_->size()),
-      desk_(std::make_unique<Desk>(rank_, size_, options.deadline_seconds)),
+      time_(transport_->turns() ? *transport_->turns() : machine_time()),
+      desk_(std::make_unique<Desk>(rank_, size_, options.deadline_seconds, time_)),
       thread_(std::make_unique<CommunicationThread>(*desk_, *transport_, options.deadline_seconds)) {}
 
 Endpoint::~Endpoint() = default;
@@ -120,17 +121,33 @@ void Endpoint::wait(const Signal& signal, const Waiting& waiting) {
   await(lock, waiter);
 }
 
+void Endpoint::idle(const std::function<bool()>& ready) {
+  std::unique_lock lock(desk_->mutex);
+  Waiter waiter;
+  waiter.ready = [&] { return ready() || !desk_->failure.empty(); };
+  await(lock, waiter);
+}
+
 void Endpoint::await(std::unique_lock<std::mutex>& lock, Waiter& waiter) {
   if (waiter.ready()) return;
   if (thread_->is_current())
     throw Error("a handler waits for what only the communication thread can bring: post the work, and wait elsewhere");
   desk_->waits.add(waiter);
+  const auto over = [&] { return waiter.done || (!desk_->failure.empty() && (waiter.why || waiter.ready())); };
   lock.unlock();
-  thread_local Yielder yielder;
-  while (!waiter.done.load(std::memory_order_relaxed) && Waiter::Clock::now() - waiter.begin < kYield && yielder.yield()) {
+  if (Turns* const turns = transport_->turns()) {
+    turns->wait([&] {
+      const std::lock_guard look(desk_->mutex);
+      return over();
+    });
+    lock.lock();
+  } else {
+    thread_local Yielder yielder;
+    while (!waiter.done.load(std::memory_order_relaxed) && Waiter::Clock::now() - waiter.begin < kYield && yielder.yield()) {
+    }
+    lock.lock();
+    waiter.wakes.wait(lock, over);
   }
-  lock.lock();
-  waiter.wakes.wait(lock, [&] { return waiter.done || (waiter.why && !desk_->failure.empty()); });
   desk_->waits.remove(waiter);
   if (!waiter.ready()) throw RankLost(desk_->failure);
 }

@@ -53,6 +53,9 @@ class Endpoint final : public Outbox {
   /// Waits for a signal. Throws RankLost at the deadline, or as soon as it is known that a rank is missing.
   void wait(const Signal& signal, const Waiting& waiting);
 
+  /// Waits until ready(), asked on the communication thread between frames, however long that takes; or until the run has failed.
+  void idle(const std::function<bool()>& ready);
+
   /// Runs `work` on the communication thread, soon. Work that throws fails the run.
   void post(std::function<void()> work);
   /// Runs `work` on the communication thread and waits until it has run: a state machine is asked so by another thread. Rethrows
@@ -65,6 +68,8 @@ class Endpoint final : public Outbox {
 
   /// A number that is the same on all ranks if all call it equally often: tells collectives apart.
   std::uint64_t next_tag() { return tags_.fetch_add(1, std::memory_order_relaxed); }
+
+  Time& time() const { return time_; }   ///< that this rank lives in
 
   std::vector<Link> links() const;       ///< by rank
   double wait_seconds() const;           ///< of all threads that waited here for other ranks
@@ -85,6 +90,7 @@ class Endpoint final : public Outbox {
 
   const std::unique_ptr<Transport> transport_;
   const int rank_, size_;
+  Time& time_;
   const std::unique_ptr<Desk> desk_;
   // Written by: threads that call collectives. Read by: the same. Relaxed: only the number matters.
   std::atomic<std::uint64_t> tags_{0};

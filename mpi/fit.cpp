@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include <sounder/error.hpp>
@@ -26,7 +25,7 @@
 namespace sounder::mpi {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = Time::Clock;
 
 constexpr int kMostBetweenLooks = 64;  ///< rounds in lockstep between two looks whether someone wants to stop
 
@@ -145,10 +144,8 @@ class Run {
 
   /// Waits for the end while the communication thread does the work.
   void serve() {
-    while (!progress_.stopped()) {
-      if (const std::string failure = endpoint_.failure(); !failure.empty()) throw RankLost(failure);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    endpoint_.idle([&] { return progress_.stopped(); });
+    if (!progress_.stopped()) throw RankLost(endpoint_.failure());
     stopped_ = progress_.reason();
   }
 
@@ -235,14 +232,15 @@ class Run {
                                     .l1 = static_cast<float>(problem_.kernel.l1 * seen)},
                           .queue = queue_,
                           .ranges = ranges};
-    const auto begin = Clock::now();
+    const auto begin = endpoint_.time().now();
     const double waited = endpoint_.wait_seconds();
     double padded = 0;
     mode_->run(round, [&] {
-      const double worked = seconds_between(begin, Clock::now()) - (endpoint_.wait_seconds() - waited);
-      padded = straggler_.sleep(endpoint_.rank(), own_.rounds, worked);
+      endpoint_.time().worked(own_.rounds, queue_.taken());
+      const double worked = seconds_between(begin, endpoint_.time().now()) - (endpoint_.wait_seconds() - waited);
+      padded = straggler_.sleep(endpoint_.rank(), own_.rounds, worked, endpoint_.time());
     });
-    const double all = seconds_between(begin, Clock::now()), wait = endpoint_.wait_seconds() - waited;
+    const double all = seconds_between(begin, endpoint_.time().now()), wait = endpoint_.wait_seconds() - waited;
     own_.pad_seconds += padded;
     own_.compute_seconds += std::max(0., all - wait - padded);
     round_examples_ = queue_.taken() * static_cast<std::size_t>(backend_.visits());

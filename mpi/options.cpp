@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
+#include <sounder/mpi/data.hpp>
 
 #include "straggler.hpp"
 
@@ -35,6 +36,8 @@ void Options::validate(int ranks) const {
   if (mode == RankMode::bsp && architecture == Architecture::server && (deterministic || reducer == ReducerName::deterministic))
     throw Error(fmt::format("{} adds up over a tree of shards, which servers do not: leave --architecture server out",
                             deterministic ? "--deterministic" : "--reducer deterministic"));
+  if (mode == RankMode::bsp && (deterministic || reducer == ReducerName::deterministic) && ranks > kVirtualShards)
+    throw Error(fmt::format("--deterministic adds up {} shards, and of {} ranks some have none: use {} ranks or fewer", kVirtualShards, ranks, kVirtualShards));
   require(local_rounds >= 1, "--local-rounds", local_rounds, "give 1 or more");
   require(participation > 0 && participation <= 1, "--participation", participation, "give a share above 0, up to 1");
   require(outer_momentum >= 0 && outer_momentum < 1, "--outer-momentum", outer_momentum, "give 0 or more, below 1");

@@ -17,6 +17,7 @@ Progress::Progress(Endpoint& endpoint, const Plan& plan, OnPoint on_point, RankO
       plan_(plan),
       on_point_(std::move(on_point)),
       observer_(observer),
+      begin_(endpoint.time().now()),
       clocks_(static_cast<std::size_t>(plan.workers)),
       bytes_(static_cast<std::size_t>(endpoint.size())) {
   progress_.all_examples = plan.all_examples * static_cast<std::uint64_t>(plan.epochs);

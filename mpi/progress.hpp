@@ -36,8 +36,8 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   /// The training clock starts. After a barrier, so that it starts at about the same time on all ranks.
-  void start() { begin_ = std::chrono::steady_clock::now(); }
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  void start() { begin_ = endpoint_.time().now(); }
+  double seconds() const { return std::chrono::duration<double>(endpoint_.time().now() - begin_).count(); }
 
   /// The own rank has completed a round of so many examples; `bytes_sent` and `ask_stop`: as of now.
   void report(std::uint64_t clock, std::uint64_t examples, std::uint64_t bytes_sent, std::optional<Stopped> ask_stop);
@@ -67,7 +67,7 @@ class Progress {
   Plan plan_;
   OnPoint on_point_;
   RankObserver& observer_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point begin_{};
   // Written by: the communication thread. Read by: the thread that trains, between rounds. Order: release and acquire, so that
   // what on_point did is seen by who sees the point.
   std::atomic<int> points_{0};

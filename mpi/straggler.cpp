@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <string_view>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -74,10 +72,10 @@ double Straggler::multiple(int rank, std::uint64_t round) const {
   return multiple;
 }
 
-double Straggler::sleep(int rank, std::uint64_t round, double worked) const {
+double Straggler::sleep(int rank, std::uint64_t round, double worked, Time& time) const {
   const double left = pad_seconds_ * multiple(rank, round) - worked;
   if (left <= 0) return 0;
-  std::this_thread::sleep_for(std::chrono::duration<double>(left));
+  time.sleep(left);
   return left;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "time.hpp"
+
 namespace sounder::mpi {
 
 /// Rounds last `pad` seconds times a multiple that a specification draws for (rank, round), the same for the same seed:
@@ -20,7 +22,7 @@ class Straggler {
   double multiple(int rank, std::uint64_t round) const;
   /// Sleeps until `pad * multiple` seconds have passed since the local work of the round began `worked` seconds ago. Returns the
   /// seconds slept.
-  double sleep(int rank, std::uint64_t round, double worked) const;
+  double sleep(int rank, std::uint64_t round, double worked, Time& time) const;
 
  private:
   double pad_seconds_;

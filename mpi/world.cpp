@@ -20,6 +20,7 @@
 #include "endpoint.hpp"
 #include "transport/inproc.hpp"
 #include "transport/mpi.hpp"
+#include "transport/sim_ranks.hpp"
 
 namespace sounder::mpi {
 namespace {
@@ -89,9 +90,11 @@ World World::of_communicator(const void* mpi_comm, double deadline_seconds) {
   return World(std::make_unique<Endpoint>(make_mpi_transport(mpi_comm), EndpointOptions{deadline_seconds}));
 }
 
-void World::run_inproc(int ranks, const std::function<void(World&)>& work, double deadline_seconds) {
-  if (ranks < 1) throw Error(fmt::format("a run cannot have {} ranks: give 1 or more", ranks));
-  const auto network = InprocNetwork::make(ranks);
+namespace {
+
+/// The ranks of this process: each a thread, that of rank 0 the caller's. `world` has their transports, and is told where their threads begin and end.
+template <class Ranks>
+void run_threads(int ranks, Ranks& world, const std::function<void(World&)>& work, double deadline_seconds) {
   std::vector<std::unique_ptr<Endpoint>> endpoints;
   First first;
   // Written by: the caller, once. Read by: the threads of ranks, before they begin. Order: release and acquire; publishes endpoints.
@@ -99,11 +102,14 @@ void World::run_inproc(int ranks, const std::function<void(World&)>& work, doubl
   std::vector<std::thread> threads;
   try {
     for (int rank = 0; rank < ranks; ++rank)
-      endpoints.push_back(std::make_unique<Endpoint>(network->transport(rank), EndpointOptions{deadline_seconds}));
+      endpoints.push_back(std::make_unique<Endpoint>(world.transport(rank), EndpointOptions{deadline_seconds}));
     for (int rank = 1; rank < ranks; ++rank)
       threads.emplace_back([&, rank] {
         start.wait(0, std::memory_order_acquire);
-        if (start.load(std::memory_order_acquire) == 1) live(std::move(endpoints[static_cast<std::size_t>(rank)]), work, first);
+        if (start.load(std::memory_order_acquire) != 1) return;
+        world.enter(rank);
+        live(std::move(endpoints[static_cast<std::size_t>(rank)]), work, first);
+        world.leave(rank);
       });
   } catch (const std::system_error& error) {
     start.store(2, std::memory_order_release);
@@ -114,8 +120,36 @@ void World::run_inproc(int ranks, const std::function<void(World&)>& work, doubl
   start.store(1, std::memory_order_release);
   start.notify_all();
   live(std::move(endpoints[0]), work, first);
+  world.leave(0);
   for (std::thread& thread : threads) thread.join();
   first.rethrow();
+}
+
+/// All run at once.
+struct Freely {
+  InprocNetwork& network;
+  std::unique_ptr<Transport> transport(int rank) { return network.transport(rank); }
+  void enter(int) {}
+  void leave(int) {}
+};
+
+void check_ranks(int ranks) {
+  if (ranks < 1) throw Error(fmt::format("a run cannot have {} ranks: give 1 or more", ranks));
+}
+
+}  // namespace
+
+void World::run_inproc(int ranks, const std::function<void(World&)>& work, double deadline_seconds) {
+  check_ranks(ranks);
+  const auto network = InprocNetwork::make(ranks);
+  Freely world{*network};
+  run_threads(ranks, world, work, deadline_seconds);
+}
+
+void World::run_sim(int ranks, const SimModel& model, std::uint64_t seed, const std::function<void(World&)>& work, double deadline_seconds) {
+  check_ranks(ranks);
+  const auto world = SimRanks::make(ranks, model, seed);
+  run_threads(ranks, *world, work, deadline_seconds);
 }
 
 int World::rank() const { return endpoint_->rank(); }

@@ -37,7 +37,7 @@ std::pair<std::uint64_t, std::uint64_t> entries_of(const Columns& part, std::siz
 std::vector<Payload> pack(const Columns& part, const Place& place, PartitionName partition, int workers, int ranks) {
   const Form form(part);
   const auto owner = [&](std::size_t i) {
-    return static_cast<std::size_t>(owner_of(shard_of(place.first + i, place.examples, partition), workers));
+    return static_cast<std::size_t>(owner_of(shard_of(place.first + i, place.examples, partition, workers), workers));
   };
   std::vector<std::size_t> sizes(static_cast<std::size_t>(ranks), 1);
   for (std::size_t i = 0; i < part.examples(); ++i) {
@@ -92,9 +92,9 @@ void for_each(const std::vector<Payload>& received, const Form& form, F f) {
 /// Puts what was received in its place. Two walks: the first finds where each shard begins.
 class Unpacking {
  public:
-  Unpacking(const std::vector<Payload>& received, const Form& form, const Place& place, PartitionName partition, int first_shard,
+  Unpacking(const std::vector<Payload>& received, const Form& form, const Place& place, PartitionName partition, int workers, int first_shard,
             int shards)
-      : received_(received), form_(form), place_(place), partition_(partition), entry_begins_(static_cast<std::size_t>(shards) + 1) {
+      : received_(received), form_(form), place_(place), partition_(partition), workers_(workers), entry_begins_(static_cast<std::size_t>(shards) + 1) {
     dealt_.first_shard = first_shard;
     dealt_.shard_begins.resize(entry_begins_.size());
   }
@@ -116,7 +116,7 @@ class Unpacking {
 
  private:
   std::size_t slot(const Record& record) const {
-    return static_cast<std::size_t>(shard_of(record.index, place_.examples, partition_) - dealt_.first_shard);
+    return static_cast<std::size_t>(shard_of(record.index, place_.examples, partition_, workers_) - dealt_.first_shard);
   }
 
   void allocate() {
@@ -146,6 +146,7 @@ class Unpacking {
   const Form form_;
   const Place place_;
   const PartitionName partition_;
+  const int workers_;
   std::vector<std::size_t> entry_begins_, next_;  ///< by shard
   Dealt dealt_;
 };
@@ -165,7 +166,7 @@ Dealt deal(Endpoint& endpoint, Columns part, const Place& place, PartitionName p
 
   const int rank = endpoint.rank();
   const int first = first_shard_of(std::min(rank, workers), workers), end = first_shard_of(std::min(rank + 1, workers), workers);
-  Dealt dealt = Unpacking(received, form, place, partition, first, end - first).run();
+  Dealt dealt = Unpacking(received, form, place, partition, workers, first, end - first).run();
   dealt.columns.name = std::move(shape.name);
   dealt.columns.classes = std::move(shape.classes);
   dealt.columns.spaces = shape.spaces;

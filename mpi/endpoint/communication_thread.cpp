@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <optional>
 
@@ -28,7 +29,16 @@ CommunicationThread::CommunicationThread(Desk& desk, Transport& transport, doubl
       rank_(transport.rank()),
       deadline_seconds_(deadline_seconds),
       watch_(desk, transport, deadline_seconds) {
-  thread_ = std::thread([this] { live(); });
+  if (Turns* const turns = transport.turns())
+    turns->host([this] {
+      current = this;
+      const std::optional<double> patience = turn();
+      current = nullptr;
+      over_ = !patience;
+      return patience;
+    });
+  else
+    thread_ = std::thread([this] { live(); });
 }
 
 CommunicationThread::~CommunicationThread() {
@@ -37,12 +47,16 @@ CommunicationThread::~CommunicationThread() {
     desk_.stop = true;
   }
   transport_.wake();
-  thread_.join();
+  if (Turns* const turns = transport_.turns())
+    turns->wait([this] { return over_; });
+  else
+    thread_.join();
 }
 
 bool CommunicationThread::is_current() const { return current == this; }
 
 double CommunicationThread::processor_seconds() const {
+  if (transport_.turns()) return std::numeric_limits<double>::quiet_NaN();  // what that would take is not simulated
   clockid_t clock{};
   timespec time{};
   if (pthread_getcpuclockid(const_cast<std::thread&>(thread_).native_handle(), &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
@@ -61,6 +75,11 @@ void CommunicationThread::fail_with(const std::exception_ptr& error) noexcept {
 
 void CommunicationThread::live() {
   current = this;
+  while (const std::optional<double> patience = turn()) transport_.sleep(*patience);
+}
+
+/// All that there is to do now. Returns how long it can be left alone then; nothing: for ever.
+std::optional<double> CommunicationThread::turn() {
   for (;;) {
     bool moved = work();
     if (!failed_) {
@@ -71,8 +90,8 @@ void CommunicationThread::live() {
       for (int frames = 0; frames < kBurst && receive(); ++frames) moved = true;
       look();
     }
-    if (ended()) return;
-    if (!moved) transport_.sleep(patience());
+    if (ended()) return std::nullopt;
+    if (!moved) return patience();
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -51,6 +52,7 @@ class CommunicationThread {
 
  private:
   void live();
+  std::optional<double> turn();
   bool work();
   void flush();
   bool receive();
@@ -74,7 +76,8 @@ class CommunicationThread {
   Watch watch_;
   bool failed_ = false;
 
-  std::thread thread_;
+  bool over_ = false;   ///< hosted: its last turn is done
+  std::thread thread_;  ///< none where turns are hosted
 };
 
 }  // namespace sounder::mpi

@@ -12,12 +12,14 @@
 #include "endpoint/mailbox.hpp"
 #include "endpoint/waits.hpp"
 #include "protocol/frame.hpp"
+#include "time.hpp"
 
 namespace sounder::mpi {
 
-/// Everything but `mutex` is guarded by it. Whoever leaves something here wakes the communication thread.
+/// Everything but `mutex` and `time` is guarded by it. Whoever leaves something here wakes the communication thread.
 struct Desk {
-  Desk(int rank, int size, double deadline_seconds) : waits(rank, deadline_seconds), links(static_cast<std::size_t>(size)) {}
+  Desk(int rank, int size, double deadline_seconds, Time& the_time)
+      : time(the_time), waits(rank, deadline_seconds, the_time), links(static_cast<std::size_t>(size)) {}
 
   /// Notes why the run is over, once, and wakes who waits. False: it was over.
   bool fail(const std::string& reason) {
@@ -31,6 +33,7 @@ struct Desk {
   }
 
   std::mutex mutex;
+  Time& time;
   std::vector<std::pair<int, Frame>> outgoing;
   std::vector<std::function<void()>> posted;
   Waits waits;

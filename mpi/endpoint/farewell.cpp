@@ -2,8 +2,8 @@
 
 namespace sounder::mpi {
 
-Farewell::Farewell(int rank, int size, double deadline_seconds)
-    : rank_(rank), deadline_(deadline_seconds), peers_(static_cast<std::size_t>(size)) {}
+Farewell::Farewell(int rank, int size, double deadline_seconds, Clock::time_point now)
+    : rank_(rank), deadline_(deadline_seconds), peers_(static_cast<std::size_t>(size), Peer{.heard = now}) {}
 
 std::vector<int> Farewell::staying() const {
   std::vector<int> ranks;
@@ -12,10 +12,10 @@ std::vector<int> Farewell::staying() const {
   return ranks;
 }
 
-void Farewell::say(Outbox& out) {
+void Farewell::say(Clock::time_point now, Outbox& out) {
   if (said_) return;
   said_ = true;
-  begin_ = asked_ = Clock::now();
+  begin_ = asked_ = now;
   for (int rank = 0; rank < static_cast<int>(peers_.size()); ++rank)
     for (int channel = 0; channel < kChannels && rank != rank_; ++channel)
       out.send(rank, Header{.kind = Kind::bye, .channel = static_cast<Channel>(channel)});

@@ -17,7 +17,7 @@ class Farewell {
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
 
-  Farewell(int rank, int size, double deadline_seconds);
+  Farewell(int rank, int size, double deadline_seconds, Clock::time_point now);
 
   /// A frame of that rank has come in.
   void hear(int rank, Clock::time_point now) { peers_[index(rank)].heard = now; }
@@ -28,7 +28,7 @@ class Farewell {
   bool all_have_left() const { return staying().empty(); }
 
   /// The own goodbye, once.
-  void say(Outbox& out);
+  void say(Clock::time_point now, Outbox& out);
   bool said() const { return said_; }
   /// After the own goodbye: asks those who stay whether they are there. They may stay for long, if only they answer: returns
   /// whether one has not within the deadline.
@@ -38,7 +38,7 @@ class Farewell {
  private:
   struct Peer {
     int byes = 0;
-    Clock::time_point heard = Clock::now();
+    Clock::time_point heard{};
   };
   static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
   std::vector<int> staying() const;

@@ -6,7 +6,7 @@ namespace sounder::mpi {
 
 void Waits::remove(Waiter& waiter) {
   std::erase(waiters_, &waiter);
-  if (waiter.why) seconds_ += Seconds(Clock::now() - waiter.begin).count();
+  if (waiter.why) seconds_ += Seconds(time_.now() - waiter.begin).count();
 }
 
 void Waits::settle(int source, std::vector<Link>& links) {
@@ -16,7 +16,7 @@ void Waits::settle(int source, std::vector<Link>& links) {
     waiter->wakes.notify_one();
     // Who came last was waited for since the others were last asked for.
     if (waiter->why && source != rank_)
-      links[static_cast<std::size_t>(source)].waited_seconds += Seconds(Clock::now() - waiter->asked).count();
+      links[static_cast<std::size_t>(source)].waited_seconds += Seconds(time_.now() - waiter->asked).count();
   }
 }
 

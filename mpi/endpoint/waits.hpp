@@ -12,6 +12,7 @@
 #include "endpoint/link.hpp"
 #include "endpoint/waiting.hpp"
 #include "protocol/membership.hpp"
+#include "time.hpp"
 
 namespace sounder::mpi {
 
@@ -22,7 +23,7 @@ struct Waiter {
   std::function<bool()> ready;
   const Waiting* why = nullptr;  ///< null: for the own communication thread, which comes for sure
   std::vector<int> from{};       ///< whom to blame where `why` does not say
-  Clock::time_point begin = Clock::now(), asked = begin;
+  Clock::time_point begin{}, asked{};  ///< set by Waits::add
   // Written by: the communication thread, under the mutex. Read by: the waiting thread. Relaxed: it takes the mutex before it goes on.
   std::atomic<bool> done{false};
   std::condition_variable wakes{};
@@ -38,9 +39,12 @@ class Waits {
   using Clock = Waiter::Clock;
   using Seconds = std::chrono::duration<double>;
 
-  Waits(int rank, double deadline_seconds) : rank_(rank), deadline_(deadline_seconds) {}
+  Waits(int rank, double deadline_seconds, const Time& time) : rank_(rank), deadline_(deadline_seconds), time_(time) {}
 
-  void add(Waiter& waiter) { waiters_.push_back(&waiter); }
+  void add(Waiter& waiter) {
+    waiter.begin = waiter.asked = time_.now();
+    waiters_.push_back(&waiter);
+  }
   /// When it has ended.
   void remove(Waiter& waiter);
   double seconds() const { return seconds_; }  ///< of all that have ended
@@ -58,6 +62,7 @@ class Waits {
  private:
   const int rank_;
   const Seconds deadline_;
+  const Time& time_;
   std::vector<Waiter*> waiters_;
   double seconds_ = 0;
 };

@@ -22,19 +22,19 @@ Watch::Watch(Desk& desk, Transport& transport, double deadline_seconds)
       transport_(transport),
       out_(transport),
       rank_(transport.rank()),
-      farewell_(rank_, transport.size(), deadline_seconds),
+      farewell_(rank_, transport.size(), deadline_seconds, desk.time.now()),
       membership_(rank_, transport.size(), std::min(2.0, deadline_seconds / 4), [this] { return reports(); }) {}
 
 void Watch::take(const Frame& frame) {
   const Kind kind = frame.header.kind;
   const int source = frame.header.source;
   if (kind == Kind::ping) out_.send(source, Header{.kind = Kind::pong});
-  if (kind == Kind::verdict) membership_.receive(seconds_of(Clock::now()), frame, out_);
+  if (kind == Kind::verdict) membership_.receive(seconds_of(desk_.time.now()), frame, out_);
   if (kind == Kind::bye && farewell_.take_bye(source)) membership_.leave(source);
 }
 
 std::string Watch::look() {
-  const auto now = Clock::now();
+  const auto now = desk_.time.now();
   if (now - looked_ < kLookEvery) return {};
   looked_ = now;
   bool overdue = false;
@@ -64,7 +64,7 @@ std::string Watch::conclude() {
 }
 
 std::vector<WaitReport> Watch::reports() {
-  const auto now = Clock::now();
+  const auto now = desk_.time.now();
   const std::lock_guard lock(desk_.mutex);
   std::vector<WaitReport> reports = desk_.waits.reports(now);
   if (farewell_.said()) reports.push_back(farewell_.report(now));
@@ -73,15 +73,15 @@ std::vector<WaitReport> Watch::reports() {
 
 void Watch::announce(const std::string& reason) {
   membership_.announce(reason, out_);
-  const auto end = Clock::now() + Seconds(kFarewell);
-  while (!transport_.flushed() && Clock::now() < end) {
+  const auto end = desk_.time.now() + Seconds(kFarewell);
+  while (!transport_.flushed() && desk_.time.now() < end) {
     transport_.receive();
     transport_.sleep(0);
   }
 }
 
 bool Watch::may_end() {
-  farewell_.say(out_);
+  farewell_.say(desk_.time.now(), out_);
   return transport_.flushed() && (!transport_.ends_together() || farewell_.all_have_left());
 }
 

@@ -26,7 +26,7 @@ class Watch {
   void set_hosts(std::vector<std::string> hosts) { membership_.set_hosts(std::move(hosts)); }
 
   /// A frame of any kind has come in from that rank.
-  void hear(int rank) { farewell_.hear(rank, Clock::now()); }
+  void hear(int rank) { farewell_.hear(rank, desk_.time.now()); }
   /// A frame of an internal kind.
   void take(const Frame& frame);
   /// To be called all the time. Returns why the run is over, or "".

@@ -28,7 +28,7 @@ namespace {
 class Dynamic final : public Served {
  public:
   Dynamic(const Setting& setting, KvOptions options)
-      : Served(setting, std::move(options)), least_(*setting.mpi.least_staleness), most_(setting.mpi.clocks()), choice_(least_, most_) {}
+      : Served(setting, std::move(options)), least_(*setting.mpi.least_staleness), most_(setting.mpi.clocks()), time_(setting.endpoint.time()), choice_(least_, most_) {}
 
   ModeTelemetry telemetry() const override {
     ModeTelemetry telemetry = Served::telemetry();
@@ -37,7 +37,7 @@ class Dynamic final : public Served {
   }
 
  private:
-  static double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+  double now() const { return std::chrono::duration<double>(time_.now().time_since_epoch()).count(); }
   /// What the reads so far missed of the slowest rank, in clocks, added up.
   double missed() const {
     const Histogram reads = Served::telemetry().staleness_clocks;
@@ -58,6 +58,7 @@ class Dynamic final : public Served {
   }
 
   const std::uint64_t least_, most_;
+  const Time& time_;
   StalenessChoice choice_;
   Histogram chosen_;
   double missed_ = 0;

@@ -44,31 +44,31 @@ void Sim::partition(int a, int b, double until) {
 
 void Sim::lose(int rank) { lost_[static_cast<std::size_t>(rank)] = true; }
 
-void Sim::timer(int rank, double seconds, std::uint64_t id) { events_.push({now_ + seconds, made_++, rank, true, id}); }
+void Sim::timer(int rank, double seconds, std::uint64_t id) { events_.push({now_ + seconds, made_++, rank, true, true, id}); }
 
 void Sim::send(int from, int to, Header header, Payload payload) {
   if (lost_[static_cast<std::size_t>(from)]) return;
   header.source = from;
   header.bytes = payload.size();
-  const Frame frame{header, std::move(payload)};
+  Frame frame{header, std::move(payload)};
   const Fault fault = fault_ ? fault_(to, frame) : Fault::none;
   if (fault == Fault::drop) return;
-  schedule(from, to, frame);
   if (fault == Fault::twice) schedule(from, to, frame);
+  schedule(from, to, std::move(frame));
 }
 
-void Sim::schedule(int from, int to, const Frame& frame) {
+void Sim::schedule(int from, int to, Frame frame) {
   Link& way = link(from, to, frame.header.channel);
-  way.last = std::max({way.last, way.closed_until, now_ + 2 * way.mean * random_.uniform()});
+  way.last = std::max({way.last, way.closed_until, options_.wires ? options_.wires->arrives(now_, from, to, frame.payload.size(), random_) : now_ + 2 * way.mean * random_.uniform()});
   std::uint64_t place = frames_.size();
   if (free_.empty()) {
-    frames_.push_back(frame);
+    frames_.push_back(std::move(frame));
   } else {
     place = free_.back();
     free_.pop_back();
-    frames_[place] = frame;
+    frames_[place] = std::move(frame);
   }
-  events_.push({way.last, made_++, to, false, place});
+  events_.push({way.last, made_++, to, false, !options_.wires, place});
 }
 
 bool Sim::step() {
@@ -77,6 +77,11 @@ bool Sim::step() {
   events_.pop();
   now_ = event.time;
   const auto to = static_cast<std::size_t>(event.to);
+  if (!event.is_in) {
+    const Header& header = frames_[event.id].header;
+    const double in = options_.wires->is_in(now_, header.source, event.to, header.bytes);
+    if (in > now_) return events_.push({in, made_++, event.to, false, true, event.id}), true;
+  }
   Frame frame;
   if (!event.is_timer) {
     frame = std::move(frames_[event.id]);

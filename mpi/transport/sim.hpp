@@ -1,6 +1,7 @@
 // A simulated network: virtual time, one thread, and a seed that says everything.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,12 +23,23 @@ class SimActor {
   virtual void on_timer(std::uint64_t /*id*/, Outbox& /*out*/) {}
 };
 
+/// How long frames take, where that is no matter of chance alone. Frames of a link and channel keep their order in any case.
+class SimWires {
+ public:
+  virtual ~SimWires() = default;
+  /// Of a frame that is sent now: when its first byte comes to the receiver.
+  virtual double arrives(double now, int from, int to, std::size_t bytes, Random& random) = 0;
+  /// Of a frame whose first byte has come now: when it is in.
+  virtual double is_in(double now, int from, int to, std::size_t bytes) = 0;
+};
+
 struct SimOptions {
   int ranks = 1;
   std::uint64_t seed = 0;
   /// Of a frame, in seconds of virtual time: a link and channel has a mean of its own, drawn between these two; each frame takes between 0
   /// and twice that. What is sent later on the same link and channel never arrives earlier; on another channel it may.
   double shortest = 0.1, longest = 2;
+  std::shared_ptr<SimWires> wires{};  ///< given: they say how long frames take
 };
 
 /// The same seed, actors and calls give the same run, frame by frame.
@@ -73,6 +85,7 @@ class Sim {
     std::uint64_t number;  // of events of the same time, the first made comes first
     int to;
     bool is_timer;
+    bool is_in;            // of a frame: with all its bytes
     std::uint64_t id;      // of a timer; of a frame, its place in frames_
   };
   struct Later {
@@ -80,7 +93,7 @@ class Sim {
   };
 
   void send(int from, int to, Header header, Payload payload);
-  void schedule(int from, int to, const Frame& frame);
+  void schedule(int from, int to, Frame frame);
   Link& link(int from, int to, Channel channel);
 
   SimOptions options_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "protocol/frame.hpp"
+#include "time.hpp"
 
 namespace sounder::mpi {
 
@@ -29,6 +30,8 @@ class Transport {
   virtual bool ends_together() const = 0;
   /// "Open MPI 4.1.4" or "threads of one process", for records.
   virtual std::string name() const = 0;
+  /// Where time is simulated, what calls the communication thread's work and what other threads wait in. Null: all are threads of their own.
+  virtual Turns* turns() { return nullptr; }
   /// After a failure: nothing more is sent or waited for, only sleep() and wake() are called; the destructor must not block.
   virtual void abandon() = 0;
   /// Ends the processes of all ranks with this exit status, where ranks are processes. Any thread.

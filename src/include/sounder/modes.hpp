@@ -102,10 +102,11 @@ inline constexpr std::array<Named<BalanceName>, 2> kBalances{{
     {BalanceName::fixed, "fixed", "an epoch is one visit of each example by its own rank"},
 }};
 
-enum class TransportName { mpi, inproc };
-inline constexpr std::array<Named<TransportName>, 2> kTransports{{
+enum class TransportName { mpi, inproc, sim };
+inline constexpr std::array<Named<TransportName>, 3> kTransports{{
     {TransportName::mpi, "mpi", "ranks are processes of an MPI job"},
     {TransportName::inproc, "inproc", "ranks are threads of this process"},
+    {TransportName::sim, "sim", "ranks train for real in virtual time: --sim says what a round and a message take"},
 }};
 
 /// How a cell of the parameters is touched.

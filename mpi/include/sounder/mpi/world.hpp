@@ -1,9 +1,12 @@
 // The ranks of a run, and how a program becomes one of them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+
+#include <sounder/mpi/sim_model.hpp>
 
 namespace sounder::mpi {
 
@@ -24,6 +27,11 @@ class World {
   /// have ended; the others are told at once, and fail with RankLost where they wait.
   static void run_inproc(int ranks, const std::function<void(World&)>& work, double deadline_seconds = 60);
 
+  /// The same in virtual time: one thread of all runs at a time, and what `model` says of rounds and messages passes while nobody does. The same
+  /// seed, and work that is the same: the same run in every bit, deadlines and waits included. Work that computes by threads of its own, or looks
+  /// at a clock of the machine, is not.
+  static void run_sim(int ranks, const SimModel& model, std::uint64_t seed, const std::function<void(World&)>& work, double deadline_seconds = 60);
+
   /// Called by all ranks together: they tell each other their machines.
   explicit World(std::unique_ptr<Endpoint> endpoint);
   World(World&&) noexcept;
@@ -35,7 +43,7 @@ class World {
   int size() const;
   int local_rank() const;    ///< among the ranks on this machine
   std::string host() const;
-  std::string transport() const;  ///< "Open MPI 4.1.4", "threads of one process"
+  std::string transport() const;  ///< "Open MPI 4.1.4", "threads of one process", "simulated ranks, virtual seconds"
   /// The run is over, for this one-sentence reason: the other ranks are told it, and fail with RankLost where they wait. The first
   /// reason stays.
   void fail(const std::string& reason);
