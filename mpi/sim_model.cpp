@@ -73,7 +73,7 @@ std::string SimModel::text() const {
   std::string text;
   for (const Key& key : kKeys) {
     const Unit& unit = key.units.back();
-    text += fmt::format("{}{}={}{}", text.empty() ? "" : ",", key.name, this->*(key.value), unit.name);
+    text += fmt::format("{}{}={:.9g}{}", text.empty() ? "" : ",", key.name, this->*(key.value), unit.name);
   }
   return text;
 }
