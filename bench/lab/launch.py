@@ -1,0 +1,135 @@
+"""Runs bench_mpi on the nodes, or on this machine where there can be none, and reads back what it recorded."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from nodes import Meter
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "notebooks"))
+
+import records  # noqa: E402
+
+LONGEST = 300  #: seconds of one call
+GRACE = {0, 3}  #: exit statuses of runs that have results: 3 diverged
+
+
+class Failed(Exception):
+    """A run that did not do its work; one sentence."""
+
+
+@dataclasses.dataclass
+class Outcome:
+    """One run, and what the links saw of it."""
+
+    run: records.Run
+    command: str
+    sent: list = dataclasses.field(default_factory=list)  #: bytes that each node sent, all in all
+    peak: list = dataclasses.field(default_factory=list)  #: Mbit/s that each node sent, at most in half a second
+
+    @property
+    def summary(self):
+        return self.run.summary
+
+    @property
+    def diverged(self):
+        return self.summary.get("stopped") == "diverged"
+
+    def reach(self, field, target):
+        """The value of a field where the training loss came to `target`, by a straight line between points; None: never."""
+        before = None
+        for point in self.run.points:
+            if point["train_loss"] is None:
+                return None
+            if point["train_loss"] <= target:
+                if before is None or before["train_loss"] <= target:
+                    return point[field]
+                share = (before["train_loss"] - target) / (before["train_loss"] - point["train_loss"])
+                return before[field] + share * (point[field] - before[field])
+            before = point
+        return None
+
+    @property
+    def rounds(self):
+        """Of each rank that trains."""
+        return [detail["rounds"] for detail in self.summary["ranks_detail"] if detail["rounds"]]
+
+
+class Launcher:
+    def __init__(self, bench, nodes, keep):
+        self.bench, self.nodes = bench, nodes
+        self.keep = keep  #: folder for the records of all runs
+        self._count = 0
+
+    def run(self, *flags, ranks=4, during=None):
+        """One run of bench_mpi on so many ranks, one on each node; `during()` is called when it has begun to train."""
+        return self.runs(*flags, ranks=ranks, during=during)[0]
+
+    def runs(self, *flags, ranks=4, during=None):
+        self._count += 1
+        record = self.keep / f"run-{self._count:04}.jsonl"
+        shown = " ".join(map(str, flags))
+        words = ["--curve", str(record), *map(str, flags)]
+        if self.nodes and ranks != self.nodes.count:
+            raise Failed(f"{ranks} ranks on {self.nodes.count} nodes")
+        where = self.nodes.mpirun() if self.nodes else ["--oversubscribe"]
+        command = ["mpirun", "-n", str(ranks), *where, "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
+                   "--mca", "btl_vader_single_copy_mechanism", "none", "-x", "SOUNDER_TERMINAL", str(self.bench), *words]
+        meter = Meter(self.nodes) if self.nodes else None
+        status, said = watch(command, meter, during)
+        if status not in GRACE:
+            said = [line for line in re.split(r"[\r\n]+", said) if line.startswith("bench_mpi:")] or said.strip().splitlines() or ["no message"]
+            raise Failed(f"{said[-1]} (exit status {status}, in: bench_mpi {shown})")
+        found = records.read(record)
+        return [Outcome(run, shown, *((meter.sent(), meter.peak) if meter else ())) for run in found]
+
+    def here(self, *flags, ranks):
+        """One run on threads of one process, for what needs no links."""
+        with tempfile.TemporaryDirectory() as folder:
+            record = pathlib.Path(folder, "run.jsonl")
+            command = [str(self.bench), "--transport", "inproc", "--ranks", str(ranks), "--quiet", "--curve", str(record), *map(str, flags)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST)
+            if done.returncode not in GRACE:
+                raise Failed(f"{(done.stderr.strip() or 'no message').splitlines()[-1]} (in: {' '.join(command)})")
+            return Outcome(records.read(record)[0], " ".join(command))
+
+
+def watch(command, meter, during):
+    """Runs a command to its end: (exit status, what it said on stderr). Its live line tells when training has begun."""
+    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "SOUNDER_TERMINAL": "1"}
+    began, said = threading.Event(), []
+    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+
+    def listen():
+        while text := os.read(job.stderr.fileno(), 65536):
+            said.append(text)
+            if b" left" in text:  # the live line: epoch 1/6  loss 0.50000  4.2 k examples/s  1.5 s left
+                began.set()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    deadline = time.monotonic() + LONGEST
+    try:
+        while job.poll() is None:
+            if during and began.is_set():
+                during()
+                during = None
+            if meter:
+                meter.tick()
+            if time.monotonic() > deadline:
+                raise Failed(f"still running after {LONGEST} s (in: {' '.join(command)})")
+            time.sleep(0.02)
+    finally:
+        if job.poll() is None:
+            job.kill()
+            job.wait()
+        listener.join()
+        job.stderr.close()
+    return job.returncode, b"".join(said).decode(errors="replace")
