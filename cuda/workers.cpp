@@ -8,7 +8,7 @@
 namespace sounder::cuda {
 namespace {
 
-constexpr double kMostConflicts = 1;
+constexpr double kMostConflicts = 8;  ///< imdb, simulated: at 6 the loss after 5 epochs is 3 % above that of one worker, at 50 it swings
 constexpr std::size_t kPieces = 4;
 
 }  // namespace
