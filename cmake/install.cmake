@@ -1,4 +1,4 @@
-# The package: find_package(sounder COMPONENTS core shm mpi), the data sets, the licence.
+# The package: find_package(sounder COMPONENTS core shm mpi cuda), the data sets, the licence.
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/sounder")

@@ -6,6 +6,7 @@
 function(sounder_module name)
   set(target sounder_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/device/cuda/")  # for builds with nvcc alone: see cuda/CMakeLists.txt
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/include/sounder/*.hpp")
 
   add_library(${target} STATIC ${sources})

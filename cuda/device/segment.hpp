@@ -24,22 +24,46 @@ struct Segment {
 /// Examples between an opening of the intercept and its closing.
 inline constexpr std::size_t kPiece = 16;
 
-/// The part of worker `group`: every groups-th piece of the segment. Neighbouring groups step on neighbouring pieces.
+/// An example of so many ids and no values, held in registers: what stands in memory is asked for one step ahead.
+template <int kArity>
+struct HeldExample {
+  std::uint32_t ids[kArity];
+  float label;
+
+  SOUNDER_INLINE HeldExample(const Examples& examples, std::size_t i) : label(examples.labels[i]) {
+    SOUNDER_UNROLL for (int j = 0; j < kArity; ++j) ids[j] = examples.ids[i * kArity + j];
+  }
+  SOUNDER_INLINE operator Example() const { return {ids, nullptr, kArity, label}; }
+};
+
+/// Steps on the examples [i, end), i < end.
+template <class M, class View>
+SOUNDER_INLINE void step_on(const M& model, View& view, const Examples& examples, std::size_t i, std::size_t end) {
+  if constexpr (requires { M::kArity; }) {
+    HeldExample<M::kArity> next(examples, i);
+    for (; i < end; ++i) {
+      const HeldExample<M::kArity> held = next;
+      next = HeldExample<M::kArity>(examples, i + 1 < end ? i + 1 : i);
+      model.step(view, held);
+    }
+  } else {
+    for (; i < end; ++i) model.step(view, examples[i]);
+  }
+}
+
+/// The part of worker `group`: every groups-th piece of the segment. Neighbouring groups step on neighbouring pieces. Numbers of
+/// pieces and chunks have 32 bits: GPUs divide longer ones by calling a function.
 template <class M, class View>
 SOUNDER_INLINE void step_on_pieces(const M& model, View& view, const Segment& segment, std::size_t group) {
-  const std::size_t pieces_of_chunk = segment.per_chunk / kPiece;
-  for (std::size_t piece = group; piece < segment.chunks * pieces_of_chunk; piece += static_cast<std::size_t>(segment.groups)) {
+  const auto pieces_of_chunk = static_cast<std::uint32_t>(segment.per_chunk / kPiece);
+  const auto pieces = static_cast<std::uint32_t>(segment.chunks) * pieces_of_chunk;
+  for (auto piece = static_cast<std::uint32_t>(group); piece < pieces; piece += static_cast<std::uint32_t>(segment.groups)) {
     const std::size_t chunk = segment.order[segment.first + piece / pieces_of_chunk];
-    std::size_t i = chunk * segment.per_chunk + piece % pieces_of_chunk * kPiece;
-    const std::size_t end = i + kPiece < segment.examples.count ? i + kPiece : segment.examples.count;
-    if (i >= end) continue;  // the last chunk may be short
+    const std::size_t begin = chunk * segment.per_chunk + piece % pieces_of_chunk * kPiece;
+    const std::size_t end = begin + kPiece < segment.examples.count ? begin + kPiece : segment.examples.count;
+    if (begin >= end) continue;  // the last chunk may be short
     if constexpr (requires { M::intercept; }) view.open_intercept(M::intercept);
-    for (; i < end; ++i) {
-      if constexpr (requires { M::kArity; })
-        model.step(view, segment.examples.template fixed<M::kArity>(i));
-      else
-        model.step(view, segment.examples[i]);
-    }
+    step_on(model, view, segment.examples, begin, end);
     if constexpr (requires { M::intercept; }) view.close_intercept(M::intercept);
   }
 }

@@ -37,10 +37,13 @@ class GroupView {
   template <int I>
   SOUNDER_INLINE void descend(Table<1, I>, const Example& x, RowFactor a, float b) {
     float* w = cells_.write[I];
-    Lanes::each(x.size, [&](std::uint32_t j) {
-      const std::uint32_t row = id(x, j);
-      access_.move_one(w + row, a.scale == 0.f ? 0.f : a.scale * a.per_row[row], b, value(x, j));
-    });
+    if (a.scale == 0.f)
+      Lanes::each(x.size, [&](std::uint32_t j) { access_.move_one(w + id(x, j), b, value(x, j)); });
+    else
+      Lanes::each(x.size, [&](std::uint32_t j) {
+        const std::uint32_t row = id(x, j);
+        access_.move_one(w + row, a.scale * Lanes::constant(a.per_row + row), b, value(x, j));
+      });
   }
 
   // --- wide tables: the lanes share out a row ---------------------------------------------------------------
@@ -58,6 +61,12 @@ class GroupView {
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i)
         access_.move(p + i * Lanes::kStrip, old.strip[i], a, b, x.strip[i]);
   }
+  /// Asks for a row ahead of use.
+  template <int W, int I>
+  SOUNDER_INLINE void prefetch(Table<W, I>, std::uint32_t row) const {
+    const float* p = cells_.read[I] + static_cast<std::size_t>(row) * W + Lanes::offset();
+    SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i) access_.prefetch(p + i * Lanes::kStrip);
+  }
   template <int W, int I>
   SOUNDER_INLINE Row<W> dot(Table<W, I> table, const Example& x) const {
     Row<W> sums = Row<W>::zero();
@@ -67,7 +76,7 @@ class GroupView {
   template <int W, int I>
   SOUNDER_INLINE void descend(Table<W, I> table, const Example& x, RowFactor a, const Row<W>& b) {
     each(x, [&](std::uint32_t row, float value) {
-      descend(table, row, read(table, row), a.scale == 0.f ? 0.f : a.scale * a.per_row[row], value, b);
+      descend(table, row, read(table, row), a.scale == 0.f ? 0.f : a.scale * Lanes::constant(a.per_row + row), value, b);
     });
   }
   template <int W>
@@ -108,8 +117,8 @@ class GroupView {
   }
 
  private:
-  static SOUNDER_INLINE std::uint32_t id(const Example& x, std::uint32_t j) { return x.ids ? x.ids[j] : j; }
-  static SOUNDER_INLINE float value(const Example& x, std::uint32_t j) { return x.values ? x.values[j] : 1.f; }
+  static SOUNDER_INLINE std::uint32_t id(const Example& x, std::uint32_t j) { return x.ids ? Lanes::constant(x.ids + j) : j; }
+  static SOUNDER_INLINE float value(const Example& x, std::uint32_t j) { return x.values ? Lanes::constant(x.values + j) : 1.f; }
 
   Access access_;
   Cells cells_;

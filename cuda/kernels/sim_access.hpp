@@ -24,7 +24,9 @@ struct SimAccess {
   void move(float* cells, const F& old, float a, float b, const F& x) const {
     for (int i = 0; i < static_cast<int>(sizeof(F) / sizeof(float)); ++i) update(cells + i, old.v[i], a, b, x.v[i]);
   }
+  void prefetch(const float*) const {}
   void move_one(float* cell, float a, float b, float x) const { update(cell, get(cell), a, b, x); }
+  void move_one(float* cell, float b, float x) const { update(cell, get(cell), 0.f, b, x); }
   template <class F>
   void add(float* cells, const F& change) const {
     for (int i = 0; i < static_cast<int>(sizeof(F) / sizeof(float)); ++i) add_one(cells + i, change.v[i]);

@@ -21,6 +21,12 @@ struct GroupLanes {
   static __device__ __forceinline__ int offset() { return 4 * lane(); }
   static __device__ __forceinline__ bool first() { return lane() == 0; }
 
+  /// What no kernel writes, past the checks that writes would need.
+  template <class T>
+  static __device__ __forceinline__ T constant(const T* p) {
+    return __ldg(p);
+  }
+
   /// The same butterfly as SimLanes, so that both give the same bits.
   static __device__ __forceinline__ float sum(float x) {
     SOUNDER_UNROLL for (int distance = G / 2; distance > 0; distance /= 2) x += __shfl_xor_sync(mask(), x, distance, G);
@@ -68,8 +74,9 @@ struct GroupLanes {
   }
   /// `at`: a constant, else the pack goes to local memory.
   static __device__ __forceinline__ float get(const F& f, int at) { return __shfl_sync(mask(), f.v[at % 4], at / 4, G); }
+  /// The same of `at`.
   static __device__ __forceinline__ void put(F& f, int at, float x) {
-    SOUNDER_UNROLL for (int i = 0; i < 4; ++i) f.v[i] = offset() + i == at ? x : f.v[i];
+    f.v[at % 4] = lane() == at / 4 ? x : f.v[at % 4];
   }
 
  private:

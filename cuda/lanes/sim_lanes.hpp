@@ -18,6 +18,10 @@ struct SimLanes {
 
   static constexpr int offset() { return 0; }
   static constexpr bool first() { return true; }
+  template <class T>
+  static T constant(const T* p) {
+    return *p;
+  }
 
   static float sum(const F& f) {
     float lane[G];

@@ -1,0 +1,67 @@
+// Relaxed loads, stores and adds, as the instructions of PTX that they are: libcu++ has no 16-byte forms, and its adds return the
+// old value, which nobody waits for here. For .cu files only.
+//
+// No "memory" clobbers: cells are touched by these functions alone, and all that a kernel reads otherwise is constant. A clobber
+// would make the compiler read ids and labels again after every access.
+#pragma once
+
+#include "lanes/pack.hpp"
+
+namespace sounder::cuda {
+
+enum class Scope { gpu, system };
+
+namespace ptx {
+
+template <Scope kScope>
+__device__ __forceinline__ float load(const float* p) {
+  float x;
+  if constexpr (kScope == Scope::gpu)
+    asm volatile("ld.relaxed.gpu.global.f32 %0, [%1];" : "=f"(x) : "l"(p));
+  else
+    asm volatile("ld.relaxed.sys.global.f32 %0, [%1];" : "=f"(x) : "l"(p));
+  return x;
+}
+template <Scope kScope>
+__device__ __forceinline__ Pack<4> load4(const float* p) {
+  Pack<4> x;
+  if constexpr (kScope == Scope::gpu)
+    asm volatile("ld.relaxed.gpu.global.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(x.v[0]), "=f"(x.v[1]), "=f"(x.v[2]), "=f"(x.v[3]) : "l"(p));
+  else
+    asm volatile("ld.relaxed.sys.global.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(x.v[0]), "=f"(x.v[1]), "=f"(x.v[2]), "=f"(x.v[3]) : "l"(p));
+  return x;
+}
+template <Scope kScope>
+__device__ __forceinline__ void store(float* p, float x) {
+  if constexpr (kScope == Scope::gpu)
+    asm volatile("st.relaxed.gpu.global.f32 [%0], %1;" ::"l"(p), "f"(x));
+  else
+    asm volatile("st.relaxed.sys.global.f32 [%0], %1;" ::"l"(p), "f"(x));
+}
+template <Scope kScope>
+__device__ __forceinline__ void store4(float* p, const Pack<4>& x) {
+  if constexpr (kScope == Scope::gpu)
+    asm volatile("st.relaxed.gpu.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3]));
+  else
+    asm volatile("st.relaxed.sys.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3]));
+}
+
+/// Adds at the scope of the GPU, without waiting for the old value.
+__device__ __forceinline__ void add(float* p, float x) { asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(p), "f"(x)); }
+__device__ __forceinline__ void add4(float* p, const Pack<4>& x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3]));
+#else
+  SOUNDER_UNROLL for (int i = 0; i < 4; ++i) add(p + i, x.v[i]);
+#endif
+}
+/// At the scope of the system: where the memory is shared with running CPU threads over PCIe, each costs page faults.
+__device__ __forceinline__ void add_system(float* p, float x) { asm volatile("red.relaxed.sys.global.add.f32 [%0], %1;" ::"l"(p), "f"(x)); }
+
+/// Asks for the line to come to L2.
+__device__ __forceinline__ void prefetch(const float* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
+}  // namespace ptx
+}  // namespace sounder::cuda

@@ -1,0 +1,13 @@
+// Kernels of softmax regression: a worker's lanes hold one row after the other.
+#include "kernels/families.hpp"
+#include "kernels/step_kernel.hpp"
+
+namespace sounder::cuda::families {
+
+StepProgram softmax(const std::type_info& model, UpdateName update) {
+  StepProgram program;
+  with_softmax(model, [&]<class M, int kLanes>() { program = plain_program<M, kLanes>(update); });
+  return program;
+}
+
+}  // namespace sounder::cuda::families
