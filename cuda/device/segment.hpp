@@ -31,7 +31,7 @@ struct HeldExample {
   float label;
 
   SOUNDER_INLINE HeldExample(const Examples& examples, std::size_t i) : label(examples.labels[i]) {
-    SOUNDER_UNROLL for (int j = 0; j < kArity; ++j) ids[j] = examples.ids[i * kArity + j];
+    SOUNDER_UNROLL for (std::size_t j = 0; j < kArity; ++j) ids[j] = examples.ids[i * kArity + j];
   }
   SOUNDER_INLINE operator Example() const { return {ids, nullptr, kArity, label}; }
 };
