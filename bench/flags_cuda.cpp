@@ -18,10 +18,10 @@ void declare(CommandLine& line, CudaSettings& s) {
             [&](const std::string& value) { s.modes = listed("--mode", cuda::kGpuModes, value); });
   line.name("--device", cuda::kDevices, s.device, "what to train on (default auto)");
   line.name("--placement", cuda::kPlacements, gpu.placement, "where the shared parameters live (default auto)");
-  line.name("--update", cuda::kUpdates, gpu.update, "how kernels write (default racy)");
+  line.name("--update", cuda::kUpdates, gpu.update, "how kernels write (default red)");
   line.number<int>("--gpu-streams", gpu.gpu_streams, fmt::format("streams that train at the same time (default {})", gpu.gpu_streams));
   line.number<int>("--gpu-workers", gpu.gpu_workers, "examples that the GPU steps on at the same time (default: by how often they would meet in a row)");
-  line.number<double>("--sync-ms", gpu.sync_ms, fmt::format("milliseconds between two exchanges of master and mirror, 0: no pause (default {})", gpu.sync_ms));
+  line.number<double>("--sync-ms", gpu.sync_ms, "milliseconds between two exchanges of master and mirror, 0: no pause (default: four times as long as one takes)");
   line.name("--merge", cuda::kMerges, gpu.merge, "how movements of both sides come together (default auto)");
   line.name("--node-mode", kModes, s.node_mode, "the discipline of the CPU threads (default hogwild)");
   declare_problem(line, s);

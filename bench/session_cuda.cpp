@@ -81,7 +81,7 @@ class Session {
             {"update", name_of(cuda::kUpdates, gpu.update)},
             {"gpu_streams", gpu.gpu_streams},
             {"gpu_workers", or_null(gpu.gpu_workers)},
-            {"sync_ms", gpu.sync_ms},
+            {"sync_ms", or_null(gpu.sync_ms)},
             {"merge", name_of(cuda::kMerges, gpu.merge)}};
   }
 

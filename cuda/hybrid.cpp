@@ -20,6 +20,9 @@ namespace sounder::cuda {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::duration<double, std::milli>;
+
+constexpr int kPause = 4;  ///< the bus is busy with exchanges a fifth of the time
 
 constexpr double kSegmentSeconds = 5e-3;  ///< of a kernel: the step size, a stop and the end of a round are seen between segments
 constexpr std::size_t kLastTakes = 4;     ///< a stream takes at most 1/kLastTakes of its part of what is left, so that all end together
@@ -61,18 +64,20 @@ class Task {
   std::thread thread_;
 };
 
-/// Calls f() every so often until it is destroyed.
+/// Calls f() every so often until end(): after a pause of so many milliseconds, or of kPause times what f() took.
 class Periodically {
  public:
   template <class F>
-  Periodically(double milliseconds, F f)
-      : task_([this, pause = std::chrono::duration<double, std::milli>(milliseconds), f = std::move(f)] {
+  Periodically(std::optional<double> milliseconds, F f)
+      : task_([this, milliseconds, f = std::move(f)] {
           std::unique_lock lock(door_);
           while (!ended_) {
             lock.unlock();
+            const auto begin = Clock::now();
             f();
+            const auto took = Clock::now() - begin;
             lock.lock();
-            changed_.wait_for(lock, pause, [&] { return ended_; });
+            changed_.wait_for(lock, milliseconds ? Milliseconds(*milliseconds) : Milliseconds(kPause * took), [&] { return ended_; });
           }
         }) {}
   void end(std::exception_ptr& first) {
@@ -119,7 +124,7 @@ class HybridBackend final : public Backend {
     mirror_.reset();
     if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge));
     order_ = device_->allocate(Where::device, std::max<std::size_t>(1, data.size()) * sizeof(std::uint32_t));
-    workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes));
+    workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update != UpdateName::racy));
     parameters_ = &parameters;
     gpu_examples_.store(0, std::memory_order_relaxed);
     cpu_->prepare(kernel, data, parameters);

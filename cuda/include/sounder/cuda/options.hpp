@@ -55,10 +55,10 @@ inline constexpr std::array<Named<MergeName>, 3> kMerges{{
 struct GpuOptions {
   GpuMode mode = GpuMode::hybrid;
   PlacementName placement = PlacementName::automatic;
-  UpdateName update = UpdateName::racy;
+  UpdateName update = UpdateName::red;
   int gpu_streams = 4;
   std::optional<int> gpu_workers{};  ///< groups of lanes that step at the same time, all streams together; unset: by the conflict index
-  double sync_ms = 2;                ///< milliseconds between two exchanges of master and mirror; 0: without a pause
+  std::optional<double> sync_ms{};   ///< milliseconds between two exchanges of master and mirror; unset: a few times as long as one takes
   MergeName merge = MergeName::automatic;
 
   /// Throws Error naming the flag and the mend.
