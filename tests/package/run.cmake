@@ -46,6 +46,14 @@ if(NOT status EQUAL 0 OR NOT said MATCHES "rank 1 of 2 over threads of one proce
   message(FATAL_ERROR "the consumer of sounder::mpi failed (${status}): ${said}")
 endif()
 
+run("${CMAKE_COMMAND}" -S "${SOURCE}/tests/package/cpp_alone" -G Ninja -B "${WORK}/cpp_alone"
+  -D "CMAKE_PREFIX_PATH=${WORK}/prefix" -D "CMAKE_CXX_COMPILER=${COMPILER}" -D CMAKE_BUILD_TYPE=Release)
+run("${CMAKE_COMMAND}" --build "${WORK}/cpp_alone")
+execute_process(COMMAND "${WORK}/cpp_alone/hybrid" RESULT_VARIABLE status OUTPUT_VARIABLE said)
+if(NOT status EQUAL 0 OR NOT said MATCHES "^2000 updates\n.*(GPU|CUDA)")
+  message(FATAL_ERROR "the consumer of sounder::cuda failed (${status}): ${said}")
+endif()
+
 execute_process(COMMAND ${configure} -B "${WORK}/absent" -D "COMPONENTS=core;teleport"
   RESULT_VARIABLE status ERROR_VARIABLE message OUTPUT_QUIET)
 if(status EQUAL 0 OR NOT message MATCHES "no[ \n]+component[ \n]+'teleport'")
