@@ -126,13 +126,18 @@ class HybridBackend final : public Backend {
     order_ = device_->allocate(Where::device, std::max<std::size_t>(1, data.size()) * sizeof(std::uint32_t));
     workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update != UpdateName::racy));
     parameters_ = &parameters;
+    followed_ = false;
     gpu_examples_.store(0, std::memory_order_relaxed);
     cpu_->prepare(kernel, data, parameters);
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
     before_round_ = gpu_examples_.load(std::memory_order_relaxed);
-    if (mirror_) mirror_->refresh();
+    if (mirror_ && !(round.untouched && followed_)) mirror_->refresh();
+    followed_ = true;
+    // A CPU thread must not hold more than it can do while the GPU does the rest.
+    const int threads = team().size();
+    queue.expect(std::max(threads, static_cast<int>(std::min(1e4, threads * (1 + gpu_per_cpu_)))));
     streams_[0]->copy(order_.get(), queue.order().data(), queue.order().size_bytes());
     streams_[0]->wait();
     Segment segment{.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
@@ -159,6 +164,8 @@ class HybridBackend final : public Backend {
     }
     if (error) std::rethrow_exception(error);
     if (mirror_) mirror_->reconcile(share(queue));  // nobody trains: now both copies hold all updates
+    const double on_gpu = share(queue);
+    gpu_per_cpu_ = std::clamp(on_gpu / std::max(1 - on_gpu, 1e-3), 0.1, 1e3);
   }
 
   int visits() const override { return 1; }
@@ -218,6 +225,8 @@ class HybridBackend final : public Backend {
   // Written by: the drivers. Read by: the exchange and telemetry(). Order: relaxed; a count alone.
   std::atomic<std::uint64_t> gpu_examples_{0};
   std::uint64_t before_round_ = 0;  ///< of them
+  bool followed_ = false;           ///< the mirror holds what the last round left
+  double gpu_per_cpu_ = 8;          ///< examples of the GPU for each of the CPU, in the last round
 };
 
 }  // namespace

@@ -11,7 +11,10 @@ Mirror::Mirror(Device& device, Parameters& master, MergeRule rule)
       memory_(device.allocate(Where::device, blocks_ * kBlockFloats * sizeof(float))),
       states_(device.allocate(Where::device, blocks_ * sizeof(GuardedSumBlock))),
       stream_(device.stream(true)) {
-  const std::vector<GuardedSumBlock> states(blocks_);
+  // On their guard at first: between two exchanges, either side may fit a row anew.
+  GuardedSumBlock state;
+  state.theta = 1;
+  const std::vector<GuardedSumBlock> states(blocks_, state);
   stream_->copy(states_.get(), states.data(), blocks_ * sizeof(GuardedSumBlock));
   stream_->wait();
 }

@@ -71,8 +71,6 @@ __global__ void __launch_bounds__(kThreads) refresh(const Exchanged what) {
     const Lanes::F x = ptx::load4<Scope::system>(what.master + at);
     ptx::store4<Scope::gpu>(what.mirror + at, x);
     *reinterpret_cast<Lanes::F*>(kept.base + Lanes::offset()) = x;
-    *reinterpret_cast<Lanes::F*>(kept.past + Lanes::offset()) = Lanes::F{};
-    if (Lanes::first()) kept.theta = 0;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <typeinfo>
 #include <utility>
 
 #include <fmt/format.h>
@@ -148,6 +149,7 @@ class Run {
       const Round round{.epoch = epoch,
                         .index = epoch * rounds + i,
                         .rate = static_cast<float>(step_),
+                        .untouched = typeid(exchange_) == typeid(Exchange),  // others may change them between rounds
                         .l1 = static_cast<float>(problem_.kernel.l1 * seen)};
       queue_.open(cut(i), cut(i + 1), backend_.team().size());
       const auto begin = Clock::now();

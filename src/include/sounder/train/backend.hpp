@@ -19,6 +19,7 @@ struct Round {
   int epoch = 0;       ///< 0, 1, ...
   int index = 0;       ///< of the round in the whole run
   float rate = 0;      ///< step size
+  bool untouched = false;  ///< the parameters are as the round before left them, or as at prepare() if there was none: no other copy is stale
   float l1 = 0;        ///< --l1 times the examples that will have been processed at its end
 };
 

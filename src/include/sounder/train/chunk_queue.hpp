@@ -57,6 +57,8 @@ class ChunkQueue {
   /// All chunks of the round, in order, to one taker: for modes that plan who steps on what, and when. None if the run
   /// is to stop.
   std::vector<Range> take_all();
+  /// Cuts what workers take for so many of them, from now on: where others take from the same queue. Before the workers run.
+  void expect(int workers) { workers_ = static_cast<std::size_t>(workers); }
   /// For a taker that steps on many chunks at once (a GPU stream): at most `most` of those left, as positions
   /// [first, last) of order(). False if none is left or the run is to stop.
   bool take(std::size_t most, std::size_t& first, std::size_t& last);
