@@ -31,9 +31,18 @@ STYLES = {
     "async": ("#D55E00", "^"),
     "local": ("#009E73", "v"),
     "gossip": ("#CC79A7", "D"),
+    "adpsgd": ("#E69F00", "P"),
+    "pushsum": ("#56B4E9", "X"),
+    "backup": ("#882255", "v"),
 }
 SPARE_STYLES = [("#44AA99", "h"), ("#AA4499", "p"), ("#DDCC77", "d")]
 INK, FAINT = "#222222", "#8A8A8A"
+PAGE = {  # of every figure
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#E9E9E9",
+    "grid.linewidth": 0.8, "axes.axisbelow": True, "xtick.color": FAINT, "ytick.color": FAINT,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK,
+}
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
@@ -222,13 +231,7 @@ def curves(runs, title=""):
     if not groups:
         raise BadRecord("no run has a point to draw (is its loss null everywhere?)")
 
-    style = {
-        "font.family": "DejaVu Sans", "font.size": 10, "axes.edgecolor": FAINT, "axes.labelcolor": INK,
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#E9E9E9",
-        "grid.linewidth": 0.8, "axes.axisbelow": True, "xtick.color": FAINT, "ytick.color": FAINT,
-        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK,
-    }
-    with pyplot.rc_context(style):
+    with pyplot.rc_context(PAGE):
         figure, grid = pyplot.subplots(len(groups), 3, squeeze=False, figsize=(14, 4.6 * len(groups)),
                                        width_ratios=(1, 1, 0.78), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.12, h_pad=0.16, wspace=0.03)

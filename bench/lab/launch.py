@@ -66,20 +66,18 @@ class Launcher:
     def __init__(self, bench, nodes, keep):
         self.bench, self.nodes = bench, nodes
         self.keep = keep  #: folder for the records of all runs
-        self._count = 0
+        self.count = 0
 
     def run(self, *flags, ranks=4, during=None):
         """One run of bench_mpi on so many ranks, one on each node; `during()` is called when it has begun to train."""
         return self.runs(*flags, ranks=ranks, during=during)[0]
 
     def runs(self, *flags, ranks=4, during=None):
-        self._count += 1
-        record = self.keep / f"run-{self._count:04}.jsonl"
+        self.count += 1
+        record = self.keep / f"run-{self.count:04}.jsonl"
         shown = " ".join(map(str, flags))
         words = ["--curve", str(record), *map(str, flags)]
-        if self.nodes and ranks != self.nodes.count:
-            raise Failed(f"{ranks} ranks on {self.nodes.count} nodes")
-        where = self.nodes.mpirun() if self.nodes else ["--oversubscribe"]
+        where = self.nodes.mpirun(ranks) if self.nodes else ["--oversubscribe"]
         command = ["mpirun", "-n", str(ranks), *where, "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
                    "--mca", "btl_vader_single_copy_mechanism", "none", "-x", "SOUNDER_TERMINAL", str(self.bench), *words]
         meter = Meter(self.nodes) if self.nodes else None

@@ -119,11 +119,12 @@ class Nodes:
                     run("tc", "qdisc", "del", "dev", device, "root")
 
     def cut(self, i):
-        """Nothing passes the link of node i any more; TCP will try again once it is mended."""
-        call("ip", "link", "set", self.link(i), "down")
+        """Nothing passes the link of node i any more; TCP will try again once it is mended. It is unplugged from the switch, and not
+        put down: a node that sees its carrier go forgets its neighbours' addresses, and asks for them once a second only."""
+        call("ip", "link", "set", self.link(i), "nomaster")
 
     def mend(self, i):
-        call("ip", "link", "set", self.link(i), "up")
+        call("ip", "link", "set", self.link(i), "master", SWITCH)
 
     def traffic(self):
         """[(bytes sent, bytes received)] of each node so far, as its link carried them, headers included."""
@@ -133,13 +134,15 @@ class Nodes:
             counts[device] = (int(fields[0]), int(fields[8]))  # what the switch received is what the node sent
         return [counts[self.link(i)] for i in range(self.count)]
 
-    def mpirun(self):
-        """What to tell mpirun so that there is one rank a node."""
+    def mpirun(self, ranks):
+        """What to tell mpirun so that there is one rank on each of the first nodes."""
+        if ranks > self.count:
+            raise Refused(f"{ranks} ranks on {self.count} nodes")
         settings = {
             "plm_rsh_agent": self.agent, "plm_rsh_no_tree_spawn": 1, "orte_tmpdir_base": PRIVATE,
             "btl_tcp_if_include": f"{NETWORK}.0/24", "oob_tcp_if_include": f"{NETWORK}.0/24",
         }
-        return ["--host", ",".join(self.names), *(word for key, value in settings.items() for word in ("--mca", key, str(value)))]
+        return ["--host", ",".join(self.names[:ranks]), *(word for key, value in settings.items() for word in ("--mca", key, str(value)))]
 
 
 class Meter:

@@ -152,9 +152,20 @@ class LabTest(unittest.TestCase):
         self.assertIn("without nodes (--nodes off): left out, partition", done.stdout)
         self.assertEqual(sorted(self.rows()), [("even", "bsp")])
 
+    def test_every_mode_between_ranks_runs_with_every_one_inside(self):
+        need_mpirun(self)
+        self.run_lab("--nodes", "off", "--grid")
+        lines = [line.strip("| ").split(" | ") for line in (self.folder / "lab.md").read_text().splitlines() if line.startswith("| ")]
+        runs = {(line[0], line[1]): line for line in lines if len(line) == 8 and line[0] not in ("inside", "---")}
+        self.assertEqual(len(runs), 16)
+        self.assertEqual({line[7] for line in runs.values()}, {"epochs"})
+        for (_, between), line in runs.items():
+            staleness = float(line[6])
+            self.assertTrue(staleness == 0 if between in ("bsp", "gossip") else staleness <= 4 if between == "ssp" else True, line)
+
     def test_what_is_unknown_is_refused(self):
-        for flags in ("--modes", "nosuch"), ("--scenarios", "even,nosuch"), ("--repeat", "0"), ("--bench", "nosuch"):
-            self.assertIn(flags[0], self.run_lab(*flags, status=2).stderr)
+        for flags in ("--modes", "nosuch"), ("--scenarios", "even,nosuch"), ("--repeat", "0"), ("--bench", "nosuch"), ("--rows", "nosuch"), ("--grid", "--modes", "bsp"):
+            self.assertIn(flags[-2], self.run_lab(*flags, status=2).stderr)
 
 
 class TheoryTest(unittest.TestCase):

@@ -1,0 +1,101 @@
+"""The figures of ./dev lab: what it measured, with what theory expects over it. Styles are those of plots.py.
+
+An outcome has `run`, as of records.py, and `reach(field, loss)`: the value of a field where the training loss came to `loss`.
+"""
+
+import plots
+from plots import FAINT, INK
+
+MARK = dict(markeredgecolor="white", markeredgewidth=0.8, linestyle="none")
+
+
+def page(rows, columns, width, height, **options):
+    """(figure, grid of axes) in the style of all figures."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    from matplotlib import pyplot
+
+    with pyplot.rc_context(plots.PAGE):
+        return pyplot.subplots(rows, columns, squeeze=False, figsize=(width, height), layout="constrained", **options)
+
+
+def matrix(results, expected, scenarios, target):
+    """A row a scenario: loss against seconds, epochs and bytes, then the time to `target` in parts of the undisturbed one, against theory."""
+    shown = [scenario for scenario in scenarios if any(name == scenario.name for name, _ in results)]
+    figure, grid = page(len(shown), 4, 16, 3.1 * len(shown) + 0.5, width_ratios=(1, 1, 1, 1))
+    for axes, scenario in zip(grid, shown):
+        runs = {mode: outcomes[-1].run for (name, mode), outcomes in results.items() if name == scenario.name}
+        for panel, (field, factor, label) in zip(axes, (("seconds", 1, "seconds"), ("epoch", 1, "epochs"), ("bytes_sent", 2**-20, "MiB sent"))):
+            for mode, run in runs.items():
+                colour, marker = plots.STYLES[mode]
+                panel.plot([value * factor for value in run.column(field)], run.column("train_loss"), color=colour, marker=marker,
+                           markersize=4.5, linewidth=1.6, label=mode, alpha=0.9)
+            panel.axhline(target, color=FAINT, linewidth=0.8, linestyle=":")
+            panel.set(xlabel=label, xlim=(0, None))
+        axes[0].set_ylabel("training loss")
+        axes[0].set_title(scenario.title, loc="left", weight="bold", fontsize=11)
+        slowdowns(axes[3], {mode: expected[name, mode] for name, mode in expected if name == scenario.name})
+    grid[0][0].legend(frameon=False, fontsize=8, ncols=2)
+    grid[0][3].set_title(f"time to a loss of {target:g}, undisturbed = 1", loc="left", fontsize=10, color=FAINT)
+    return figure
+
+
+def slowdowns(axes, found):
+    """{mode: (measured or None, expected)}: bars, and a line across each where theory has it."""
+    for i, (mode, (measured, theory)) in enumerate(found.items()):
+        if measured:
+            axes.bar(i, measured, 0.62, color=plots.STYLES[mode][0], alpha=0.85)
+        axes.plot([i - 0.42, i + 0.42], [theory, theory], color=INK, linewidth=1.8, label="theory" if i == 0 else None)
+    axes.set_xticks(range(len(found)), list(found), rotation=35, ha="right", fontsize=8.5)
+    axes.grid(axis="x", visible=False)
+    axes.legend(frameon=False, fontsize=8.5)
+
+
+def laws(costs, agreements):
+    """What a round costs with k servers or a ring, and how far apart neighbours stay: measured, and by formula.
+
+    `costs`: {"servers": [(k, seconds, formula)], "ring": (seconds, formula)} or None; `agreements`: [(topology, gap, measured, formula)], in
+    parts of the first."""
+    figure, grid = page(1, 2, 11, 3.8)
+    left, right = grid[0]
+    if costs:
+        servers = costs["servers"]
+        left.plot([k for k, _, _ in servers], [1e3 * formula for _, _, formula in servers], color=INK, linewidth=1.4, label="max(M/B, nM/kB), k servers")
+        left.plot([k for k, _, _ in servers], [1e3 * seconds for _, seconds, _ in servers], color=plots.STYLES["ssp"][0], marker="s", markersize=7,
+                  label="measured", **MARK)
+        seconds, formula = costs["ring"]
+        left.axhline(1e3 * formula, color=FAINT, linewidth=1.4, linestyle="--", label="2(n-1)M/nB, ring")
+        left.plot([servers[-1][0]], [1e3 * seconds], color=plots.STYLES["bsp"][0], marker="o", markersize=7, label="measured, ring", **MARK)
+        left.set(xlabel="servers", ylabel="ms a round", ylim=(0, None), xticks=[k for k, _, _ in servers])
+        left.legend(frameon=False, fontsize=8.5)
+    else:
+        left.text(0.5, 0.5, "needs links of their own", ha="center", color=FAINT, transform=left.transAxes)
+    left.set_title("What links let through", loc="left", weight="bold", fontsize=11)
+    for i, (topology, gap, measured, formula) in enumerate(agreements):
+        right.bar(i, measured, 0.62, color=plots.STYLES["gossip"][0], alpha=0.85, label="measured" if i == 0 else None)
+        right.plot([i - 0.42, i + 0.42], [formula, formula], color=INK, linewidth=1.8, label="from the eigenvalues" if i == 0 else None)
+    right.set_xticks(range(len(agreements)), [f"{topology}\ngap {gap:.3f}" for topology, gap, _, _ in agreements])
+    right.set_ylabel("consensus distance, star = 1")
+    right.set_title("Eight ranks that mix: how far apart they stay", loc="left", weight="bold", fontsize=11)
+    right.grid(axis="x", visible=False)
+    right.legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+def grid(cells, inside, between):
+    """Two maps: {(inside, between): (loss in parts of the best, seconds or None)}."""
+    figure, ((left, right),) = page(1, 2, 11, 3.8)
+    for axes, part, title, form in ((left, 0, "training loss at the end, best = 1", "{:.3f}"), (right, 1, "seconds to the loss", "{:.2f}")):
+        values = [[cells[a, b][part] if (a, b) in cells else None for b in between] for a in inside]
+        axes.imshow([[float("nan") if value is None else value for value in row] for row in values], cmap="YlOrBr", aspect="auto", alpha=0.75)
+        for y, row in enumerate(values):
+            for x, value in enumerate(row):
+                axes.text(x, y, "-" if value is None else form.format(value), ha="center", va="center", color=INK)
+        axes.set_xticks(range(len(between)), between)
+        axes.set_yticks(range(len(inside)), inside)
+        axes.set(xlabel="between ranks")
+        axes.set_title(title, loc="left", weight="bold", fontsize=11)
+        axes.grid(visible=False)
+    left.set_ylabel("inside of each rank")
+    return figure
