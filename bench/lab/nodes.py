@@ -22,7 +22,7 @@ INSIDE = "SOUNDER_LAB_INSIDE"  #: set in the laboratory's namespaces
 NETWORK = "10.77.0"
 SWITCH = "lab0"
 PRIVATE = pathlib.Path("/dev/shm")  #: a file system of the laboratory's own, which goes with it
-NEEDED = ("unshare", "nsenter", "ip", "tc")
+NEEDED = ("unshare", "nsenter", "setpriv", "ip", "tc")
 BURST_BYTES = 64 * 1024  #: of the shaper: the largest packet that the kernel hands to it
 
 
@@ -51,10 +51,12 @@ def why_not():
 
 
 def enter():
-    """Starts this program again in the laboratory's namespaces, in the place of this process. Does not come back."""
-    os.environ[INSIDE] = "1"
-    command = [*unshare(), sys.executable, *sys.argv]
-    os.execvp(command[0], command)
+    """Runs this program again in the laboratory's namespaces, which end with this process, however it ends. Returns the exit status."""
+    command = ["setpriv", "--pdeathsig", "KILL", *unshare(), sys.executable, *sys.argv]
+    try:
+        return subprocess.call(command, env=os.environ | {INSIDE: "1"})
+    except KeyboardInterrupt:
+        return 130
 
 
 def inside():

@@ -69,13 +69,11 @@ def live(text):
 
 
 def open_nodes(chosen):
-    """The nodes, or why there are none. Without namespaces yet, this starts the program again in new ones."""
+    """The nodes, or why there are none."""
     if chosen.nodes == "off":
         return None, "--nodes off"
     if not network.inside():
-        if reason := network.why_not():
-            return None, reason
-        network.enter()
+        return None, network.why_not()
     return network.Nodes(2 * RANKS), ""  # as many servers as ranks that train
 
 
@@ -134,6 +132,8 @@ def papers(chosen, launcher, report, reason):
 def main():
     chosen = flags()
     nodes, reason = open_nodes(chosen)
+    if not nodes and not reason:
+        return network.enter()  # this program again, where nodes can be
     keep = chosen.out / "lab"
     keep.mkdir(parents=True, exist_ok=True)
     for old in keep.glob("run-*.jsonl"):
@@ -153,3 +153,5 @@ if __name__ == "__main__":
     except (Failed, network.Refused) as error:
         print(f"lab: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -18,7 +18,7 @@ import nodes  # noqa: E402
 import theory  # noqa: E402
 
 BENCH = os.environ["SOUNDER_BENCH_MPI"]
-PATIENCE = 60  #: seconds in which a busy machine comes to anything
+PATIENCE = 120  #: seconds in which a busy machine comes to anything
 
 # In the laboratory: a link passes, then is cut, then passes again.
 CUT_AND_MENDED = """
@@ -128,22 +128,22 @@ class LabTest(unittest.TestCase):
     def test_nothing_is_left_after_a_kill(self):
         need_nodes(self)
         links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True).stdout
-        command = [word for word in self.command if word != "--quick"]  # minutes, so that nothing ends by itself meanwhile
-        lab = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         own = networks([os.getpid()])
-        deadline = time.monotonic() + PATIENCE
-        while len(found := networks(descendants(lab.pid)) - own) < 5:  # the switch and four nodes
-            self.assertIsNone(lab.poll())
-            self.assertLess(time.monotonic(), deadline, "the nodes never came up")
-            time.sleep(0.05)
-        inside = descendants(lab.pid)
-        self.assertGreaterEqual(len(inside), 5)
-        lab.send_signal(signal.SIGKILL)
-        lab.wait()
-        deadline = time.monotonic() + PATIENCE / 2
-        while networks(everyone()) & found:
-            self.assertLess(time.monotonic(), deadline, "some process still lives in a node")
-            time.sleep(0.05)
+        command = [word for word in self.command if word != "--quick"]  # minutes, so that nothing ends by itself meanwhile
+        for number in signal.SIGKILL, signal.SIGTERM:
+            with self.subTest(signal=number.name):
+                lab = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                deadline = time.monotonic() + PATIENCE
+                while len(found := networks(descendants(lab.pid)) - own) < 5:  # the switch and some nodes
+                    self.assertIsNone(lab.poll())
+                    self.assertLess(time.monotonic(), deadline, "the nodes never came up")
+                    time.sleep(0.05)
+                lab.send_signal(number)
+                lab.wait()
+                deadline = time.monotonic() + PATIENCE / 2
+                while networks(everyone()) & found:
+                    self.assertLess(time.monotonic(), deadline, "some process still lives in a node")
+                    time.sleep(0.05)
         self.assertEqual(subprocess.run(["ip", "-br", "link"], capture_output=True, text=True).stdout, links)
 
     def test_without_nodes_the_rest_is_done(self):
