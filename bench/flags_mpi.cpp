@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <fstream>
 
 #include <fmt/ranges.h>
 
@@ -45,6 +46,15 @@ int servers_of(const std::string& text) {
 bool by_samples(const std::string& text) {
   if (text != "samples" && text != "ranks") throw Error(fmt::format("--weight \"{}\" is unknown: give one of samples, ranks", text));
   return text == "samples";
+}
+
+/// What --sim says itself, or the file that it names does.
+mpi::SimModel model_of(const std::string& value) {
+  if (value.find('=') != value.npos) return mpi::SimModel::parse(value);
+  std::ifstream file(value);
+  std::string text;
+  if (!std::getline(file, text)) throw Error(fmt::format("--sim {} cannot be read: give a file that --calibrate wrote, or compute=2us and the like", value));
+  return mpi::SimModel::parse(text, fmt::format("--sim {}", value).c_str());
 }
 
 void declare_modes(CommandLine& line, MpiSettings& s) {
@@ -101,9 +111,11 @@ void declare_ranks(CommandLine& line, MpiSettings& s) {
   line.name("--transport", kTransports, s.transport, fmt::format("what a rank is (default {})", name_of(kTransports, s.transport)));
   line.number<int>("--ranks", s.ranks, "with --transport inproc or sim: how many (default 1)");
   line.text("--sim",
-            fmt::format("with --transport sim: seconds of an example and of a round, their variation; latency, its variation, bandwidth and gap between messages (default {})",
+            fmt::format("with --transport sim: seconds of an example and of a round, their variation; latency, its variation, bandwidth and gap between messages (default {}); or what --calibrate wrote",
                         mpi::SimModel{}.text()),
-            "KEY=VALUE[,...]", [&](const std::string& value) { s.sim = mpi::SimModel::parse(value); });
+            "KEY=VALUE[,...]|FILE", [&](const std::string& value) { s.sim = model_of(value); });
+  line.path("--calibrate", s.calibrate, "write what rounds and messages of this run took, for --sim", "FILE");
+  line.path("--trace", s.trace, "write who did what when, for chrome://tracing or ui.perfetto.dev", "FILE");
   line.on("--verbose", s.verbose, "each rank says who and where it is");
 }
 
@@ -169,7 +181,12 @@ void check(const CommandLine& line, const MpiSettings& s) {
   check_problem(s);
   check_checkpoints(s);
   check_options(s.model);
-  if (s.launch.rank == 0) check_files(inputs_of(s), outputs_of(s));  // other ranks write nothing
+  if (simulated && !s.calibrate.empty()) throw Error("--calibrate measures real ranks: leave it out of --transport sim");
+  if (!s.calibrate.empty() && s.size() == 1) throw Error("--calibrate measures messages too: give 2 ranks or more");
+  std::vector<Output> outputs = outputs_of(s);
+  outputs.push_back({"--calibrate", s.calibrate});
+  outputs.push_back({"--trace", s.trace});
+  if (s.launch.rank == 0) check_files(inputs_of(s), outputs);  // other ranks write nothing
   if (s.size() > 0) plan_of(s, s.size());
 }
 

@@ -58,6 +58,9 @@ std::vector<PlannedRanks> plan_of(const MpiSettings& settings, int ranks) {
                              : !settings.predict.empty()            ? "--predict"
                              : !settings.options.checkpoint.empty() ? "--checkpoint"
                                                                     : nullptr;
+  const char* const measured = !settings.calibrate.empty() ? "--calibrate" : !settings.trace.empty() ? "--trace" : nullptr;
+  if (plan.size() > 1 && measured)
+    throw Error(fmt::format("{} is of one run, but {} are asked for: give one --mode, one --node-mode and one --threads", measured, plan.size()));
   if (plan.size() > 1 && single)
     throw Error(fmt::format("{} takes the model of one run, but {} are asked for: give one --mode, one --node-mode and one --threads", single,
                             plan.size()));

@@ -13,6 +13,7 @@
 #include <sounder/train/evaluate.hpp>
 
 #include "collectives.hpp"
+#include "measured_mpi.hpp"
 #include "predictions.hpp"
 #include "preparation.hpp"
 #include "records_mpi.hpp"
@@ -120,6 +121,7 @@ class Session {
   mpi::Options between_of(const PlannedRanks& planned) const {
     mpi::Options between = settings_.between;
     between.mode = planned.mode;
+    between.trace_spans = spans_of(settings_, world_.size());
     return between;
   }
 
@@ -191,6 +193,7 @@ class Session {
       }
       write_outputs(result.run, backend->team());
     }
+    write_measured(world_, settings_, result);
     result.run.parameters = {};  // the table needs the curve only
     return result;
   }
@@ -266,23 +269,20 @@ int run_rank(mpi::World& world, const MpiSettings& settings) {
 
 int run_session(const MpiSettings& settings) {
   const double deadline = settings.between.deadline_seconds;
-  const auto ranks_of = [&settings](int& status) {
-    return [&](mpi::World& world) {
-      const int own = run_rank(world, settings);
-      if (world.rank() == 0) status = own;
-    };
+  int of_rank_0 = kAllRan;  // written by: rank 0 of those in this process. Read by: the caller, when they have ended
+  const auto rank = [&](mpi::World& world) {
+    const int own = run_rank(world, settings);
+    if (world.rank() == 0) of_rank_0 = own;
   };
   if (settings.transport == TransportName::inproc) {
-    int status = kAllRan;  // written by: rank 0. Read by: the caller, when the ranks have ended
-    mpi::World::run_inproc(settings.ranks, ranks_of(status), deadline);
-    return status;
+    mpi::World::run_inproc(settings.ranks, rank, deadline);
+    return of_rank_0;
   }
   if (settings.transport == TransportName::sim) {
-    int status = kAllRan;  // as above
     const std::vector<int> cpus = shm::usable_cpus();
     const shm::Pinned on_one(std::vector<int>(cpus.begin(), cpus.begin() + std::min<std::ptrdiff_t>(1, std::ssize(cpus))));  // a turn passes fastest there
-    mpi::World::run_sim(settings.ranks, settings.sim, settings.options.seed, ranks_of(status), deadline);
-    return status;
+    mpi::World::run_sim(settings.ranks, settings.sim, settings.options.seed, rank, deadline);
+    return of_rank_0;
   }
   mpi::World world = mpi::World::of_mpi(deadline);
   // A World that is left by an exception would wait for the other ranks: they may wait for this one.

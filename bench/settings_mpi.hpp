@@ -20,6 +20,7 @@ struct MpiSettings : Settings {
   TransportName transport = TransportName::mpi;
   int ranks = 1;              ///< of this process: with TransportName::inproc and sim
   mpi::SimModel sim;          ///< with TransportName::sim
+  std::string calibrate, trace;
   bool verbose = false;
   Launch launch;
 

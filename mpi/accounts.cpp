@@ -1,5 +1,7 @@
 #include "accounts.hpp"
 
+#include "trace.hpp"
+
 namespace sounder::mpi {
 
 void Accounts::start(double already, std::uint64_t bytes_already) {
@@ -9,6 +11,11 @@ void Accounts::start(double already, std::uint64_t bytes_already) {
   waited_before_ = endpoint_.wait_seconds();
   communicated_before_ = endpoint_.communication_seconds();
   links_before_ = endpoint_.links();
+  note(true);
+}
+
+void Accounts::note(bool on) const {
+  if (Trace* const trace = endpoint_.trace()) trace->set(on);
 }
 
 std::uint64_t Accounts::bytes_sent() const {
@@ -23,7 +30,10 @@ void Accounts::leave_out(const std::function<void()>& work) {
   const auto begin = endpoint_.time().now();
   const double waited = endpoint_.wait_seconds(), communicated = endpoint_.communication_seconds();
   const std::vector<Link> before = endpoint_.links();
+  note(false);
   work();
+  note(true);
+  if (Trace* const trace = endpoint_.trace()) trace->add(SpanKind::evaluate, begin, endpoint_.time().now());
   already_ -= seconds_since(begin);
   waited_before_ += endpoint_.wait_seconds() - waited;
   communicated_before_ += endpoint_.communication_seconds() - communicated;
@@ -36,6 +46,7 @@ void Accounts::leave_out(const std::function<void()>& work) {
 }
 
 void Accounts::close(RankReport& own) {
+  note(false);
   own.wait_seconds = endpoint_.wait_seconds() - waited_before_;
   own.communication_seconds = endpoint_.communication_seconds() - communicated_before_;
   links_after_ = endpoint_.links();

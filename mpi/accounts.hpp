@@ -36,6 +36,8 @@ class Accounts {
   using Clock = std::chrono::steady_clock;
   double seconds_since(Clock::time_point begin) const { return std::chrono::duration<double>(endpoint_.time().now() - begin).count(); }
 
+  void note(bool on) const;  ///< whether the trace is of training
+
   Endpoint& endpoint_;
   Clock::time_point begin_{};
   double already_ = 0, waited_before_ = 0, communicated_before_ = 0;

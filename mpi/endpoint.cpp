@@ -102,7 +102,7 @@ void Endpoint::ignore(Kind kind) {
 }
 
 Frame Endpoint::receive(int from, Kind kind, std::uint64_t tag, const Waiting& waiting) {
-  const Mailbox::Key key{kind, from, tag};
+  const Mailbox::Key key{kind, {from, tag}};
   std::unique_lock lock(desk_->mutex);
   Waiter waiter;
   waiter.ready = [&] { return desk_->mailbox.has(key); };
@@ -148,7 +148,8 @@ void Endpoint::await(std::unique_lock<std::mutex>& lock, Waiter& waiter) {
     lock.lock();
     waiter.wakes.wait(lock, over);
   }
-  desk_->waits.remove(waiter);
+  const auto end = desk_->waits.remove(waiter);
+  if (waiter.why && desk_->trace) desk_->trace->add(SpanKind::wait, waiter.begin, end, waiter.from.empty() ? -1 : waiter.from.front());
   if (!waiter.ready()) throw RankLost(desk_->failure);
 }
 
@@ -156,6 +157,12 @@ std::vector<Link> Endpoint::links() const {
   const std::lock_guard lock(desk_->mutex);
   return desk_->links;
 }
+
+void Endpoint::trace_to(std::unique_ptr<Trace> trace) {
+  run([&] { desk_->trace = std::move(trace); });
+}
+
+Trace* Endpoint::trace() const { return desk_->trace.get(); }
 
 double Endpoint::wait_seconds() const {
   const std::lock_guard lock(desk_->mutex);

@@ -18,6 +18,7 @@ namespace sounder::mpi {
 
 class CommunicationThread;
 struct Desk;
+class Trace;
 struct Waiter;
 
 struct EndpointOptions {
@@ -70,6 +71,10 @@ class Endpoint final : public Outbox {
   std::uint64_t next_tag() { return tags_.fetch_add(1, std::memory_order_relaxed); }
 
   Time& time() const { return time_; }   ///< that this rank lives in
+
+  /// From now on, where not null. By the thread that trains, when no other waits here.
+  void trace_to(std::unique_ptr<Trace> trace);
+  Trace* trace() const;
 
   std::vector<Link> links() const;       ///< by rank
   double wait_seconds() const;           ///< of all threads that waited here for other ranks

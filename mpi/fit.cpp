@@ -1,7 +1,6 @@
 #include <sounder/mpi/fit.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -20,16 +19,14 @@
 #include "modes/mode.hpp"
 #include "progress.hpp"
 #include "report.hpp"
+#include "round_times.hpp"
 #include "straggler.hpp"
+#include "trace.hpp"
 
 namespace sounder::mpi {
 namespace {
 
-using Clock = Time::Clock;
-
 constexpr int kMostBetweenLooks = 64;  ///< rounds in lockstep between two looks whether someone wants to stop
-
-double seconds_between(Clock::time_point begin, Clock::time_point end) { return std::chrono::duration<double>(end - begin).count(); }
 
 /// One run of fit on one rank, taken apart into its stages.
 class Run {
@@ -45,6 +42,7 @@ class Run {
         workers_(endpoint_.size() - between.dedicated_servers),
         trains_(endpoint_.rank() < workers_),
         straggler_(between.straggler, between.pad_seconds, endpoint_.size(), options.seed),
+        times_(endpoint_, straggler_),
         rounds_per_epoch_(rounds_per_epoch()),
         first_epoch_(problem.resume ? problem.resume->epochs : 0),
         queue_(problem.train.data.size(), examples_per_chunk(), options.stop),
@@ -56,6 +54,7 @@ class Run {
                   {.all_examples = problem.train.all_examples, .epochs = options.epochs, .already = first_epoch_, .counts = entry_.pace == Pace::free, .workers = workers_},
                   [this](int point) { if (entry_.serves) mode_->mark_point(point); }, observer) {
     own_.host = world.host();
+    if (between.trace_spans > 0) endpoint_.trace_to(std::make_unique<Trace>(between.trace_spans));
   }
 
   Result operator()() {
@@ -77,6 +76,7 @@ class Run {
     if (problem_.test && problem_.kernel.task == Task::binary)
       result_.test_auc = auc_over_ranks(endpoint_, problem_.kernel, parameters_, *problem_.test, backend_.team());
     report_ranks(endpoint_, own_, accounts_.links_before(), accounts_.links_after(), mode_->telemetry(), backend_.telemetry(), between_.audit, result_);
+    if (between_.trace_spans > 0) result_.trace = gather_traces(endpoint_);
     mode_.reset();
     barrier(endpoint_);  // nobody needs this rank's servers any more
     result_.run.digest = digest(to_saved(problem_.kernel, parameters_, problem_.train.data));
@@ -232,17 +232,9 @@ class Run {
                                     .l1 = static_cast<float>(problem_.kernel.l1 * seen)},
                           .queue = queue_,
                           .ranges = ranges};
-    const auto begin = endpoint_.time().now();
-    const double waited = endpoint_.wait_seconds();
-    double padded = 0;
-    mode_->run(round, [&] {
-      endpoint_.time().worked(own_.rounds, queue_.taken());
-      const double worked = seconds_between(begin, endpoint_.time().now()) - (endpoint_.wait_seconds() - waited);
-      padded = straggler_.sleep(endpoint_.rank(), own_.rounds, worked, endpoint_.time());
-    });
-    const double all = seconds_between(begin, endpoint_.time().now()), wait = endpoint_.wait_seconds() - waited;
-    own_.pad_seconds += padded;
-    own_.compute_seconds += std::max(0., all - wait - padded);
+    times_.begin();
+    mode_->run(round, [&] { times_.pad(own_.rounds, queue_.taken()); });
+    times_.end(own_);
     round_examples_ = queue_.taken() * static_cast<std::size_t>(backend_.visits());
     own_.examples += round_examples_;
     ++own_.rounds;
@@ -258,6 +250,7 @@ class Run {
   const int workers_;
   const bool trains_;
   const Straggler straggler_;
+  RoundTimes times_;
   const int rounds_per_epoch_;
   const int first_epoch_;  ///< not 0: a run that goes on
   ChunkQueue queue_;

@@ -11,7 +11,7 @@ namespace {
 /// What of a rank's report has one size, as it lies in memory: ranks run the same program.
 struct Fixed {
   std::uint64_t examples, rounds, bytes_sent, messages_sent;
-  double compute_seconds, wait_seconds, pad_seconds, communication_seconds;
+  double compute_seconds, publish_seconds, compute_deviation, wait_seconds, pad_seconds, communication_seconds;
   Histogram staleness_clocks, staleness_updates;
   std::uint64_t reads, violations, dropped, audited, kept, workers;
   bool telemetry, drops;
@@ -43,6 +43,8 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                     .bytes_sent = own.bytes_sent,
                     .messages_sent = own.messages_sent,
                     .compute_seconds = own.compute_seconds,
+                    .publish_seconds = own.publish_seconds,
+                    .compute_deviation = own.compute_deviation,
                     .wait_seconds = own.wait_seconds,
                     .pad_seconds = own.pad_seconds,
                     .communication_seconds = own.communication_seconds,
@@ -73,6 +75,8 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                             .rounds = of.rounds,
                             .compute_seconds = of.compute_seconds,
                             .wait_seconds = of.wait_seconds,
+                            .publish_seconds = of.publish_seconds,
+                            .compute_deviation = of.compute_deviation,
                             .pad_seconds = of.pad_seconds,
                             .communication_seconds = of.communication_seconds,
                             .bytes_sent = of.bytes_sent,

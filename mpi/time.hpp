@@ -20,6 +20,8 @@ class Time {
   virtual void sleep(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
   /// The same thread has done the local work of a round: where time is simulated it passes now, elsewhere it has passed.
   virtual void worked(std::uint64_t /*round*/, std::size_t /*examples*/) {}
+  /// And has published it.
+  virtual void published(std::uint64_t /*round*/) {}
 };
 
 /// Of a rank that lives in simulated time, in which one thread of all runs, and hands over where it waits.

@@ -21,6 +21,25 @@ thread_local const CommunicationThread* current = nullptr;
 constexpr double kPatience = 0.1;  ///< the longest sleep of a communication thread, of a deadline's eighth at most
 constexpr int kBurst = 64;         ///< frames before posted work has its turn
 
+/// Notes how long it lives, if there is a trace.
+class Spanned {
+ public:
+  Spanned(const Desk& desk, SpanKind kind, int rank) : desk_(desk), kind_(kind), rank_(rank) {
+    if (desk_.trace) begin_ = desk_.time.now();
+  }
+  ~Spanned() {
+    if (desk_.trace && begin_ != Time::Clock::time_point{}) desk_.trace->add(kind_, begin_, desk_.time.now(), rank_);
+  }
+  Spanned(const Spanned&) = delete;
+  Spanned& operator=(const Spanned&) = delete;
+
+ private:
+  const Desk& desk_;
+  const SpanKind kind_;
+  const int rank_;
+  Time::Clock::time_point begin_{};
+};
+
 }  // namespace
 
 CommunicationThread::CommunicationThread(Desk& desk, Transport& transport, double deadline_seconds)
@@ -126,7 +145,10 @@ void CommunicationThread::flush() {
   }
   if (!failed_)
     guard([&] {
-      for (auto& [to, frame] : leaving_) transport_.send(to, std::move(frame));
+      for (auto& [to, frame] : leaving_) {
+        const Spanned sent(desk_, SpanKind::send, to);
+        transport_.send(to, std::move(frame));
+      }
     });
   leaving_.clear();
 }
@@ -144,6 +166,7 @@ void CommunicationThread::dispatch(Frame frame) {
   const int source = frame.header.source;
   const bool internal = is_internal(frame.header.kind);
   watch_.hear(source);
+  const Spanned received(desk_, SpanKind::receive, source);
   Mailbox::Handler handler;
   {
     const std::lock_guard lock(desk_.mutex);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -13,10 +14,11 @@
 #include "endpoint/waits.hpp"
 #include "protocol/frame.hpp"
 #include "time.hpp"
+#include "trace.hpp"
 
 namespace sounder::mpi {
 
-/// Everything but `mutex` and `time` is guarded by it. Whoever leaves something here wakes the communication thread.
+/// Everything but `mutex`, `time` and `trace` is guarded by it. Whoever leaves something here wakes the communication thread.
 struct Desk {
   Desk(int rank, int size, double deadline_seconds, Time& the_time)
       : time(the_time), waits(rank, deadline_seconds, the_time), links(static_cast<std::size_t>(size)) {}
@@ -33,6 +35,7 @@ struct Desk {
   }
 
   std::mutex mutex;
+  std::unique_ptr<Trace> trace{};  ///< written by the communication thread, while who waits for it is the only other that reads; null: off
   Time& time;
   std::vector<std::pair<int, Frame>> outgoing;
   std::vector<std::function<void()>> posted;

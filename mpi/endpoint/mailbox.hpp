@@ -5,12 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <iterator>
-#include <map>
 #include <memory>
-#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,22 +20,31 @@ namespace sounder::mpi {
 class Mailbox {
  public:
   using Handler = std::shared_ptr<const std::function<void(Frame)>>;
-  using Key = std::tuple<Kind, int, std::uint64_t>;  ///< kind, source, tag
+  struct Place {
+    int source;
+    std::uint64_t tag;
+    bool operator==(const Place&) const = default;
+  };
+  struct Key {
+    Kind kind;
+    Place place;
+  };
 
   /// Whom to give the frame to; null: it was taken, and waits here.
   Handler take_or_handler(Frame& frame) {
     const Handler& handler = handlers_[index(frame.header.kind)];
-    if (!handler) frames_[{frame.header.kind, frame.header.source, frame.header.tag}].push_back({arrivals_++, std::move(frame)});
+    if (!handler) of(frame.header.kind)[{frame.header.source, frame.header.tag}].push_back({arrivals_++, std::move(frame)});
     return handler;
   }
 
-  bool has(const Key& key) const { return frames_.contains(key); }
+  bool has(const Key& key) const { return frames_[index(key.kind)].contains(key.place); }
   /// The first of those that has().
   Frame take(const Key& key) {
-    const auto found = frames_.find(key);
+    Places& places = of(key.kind);
+    const auto found = places.find(key.place);
     Frame frame = std::move(found->second.front().frame);
-    found->second.pop_front();
-    if (found->second.empty()) frames_.erase(found);
+    found->second.erase(found->second.begin());
+    if (found->second.empty()) places.erase(found);
     return frame;
   }
 
@@ -45,11 +52,8 @@ class Mailbox {
   std::vector<Frame> set_handler(Kind kind, Handler handler) {
     std::vector<Letter> letters;
     if (handler) {
-      const auto begin = frames_.lower_bound({kind, 0, 0});
-      auto end = begin;
-      for (; end != frames_.end() && std::get<Kind>(end->first) == kind; ++end)
-        std::move(end->second.begin(), end->second.end(), std::back_inserter(letters));
-      frames_.erase(begin, end);
+      for (auto& place : of(kind)) std::move(place.second.begin(), place.second.end(), std::back_inserter(letters));
+      of(kind).clear();
     }
     handlers_[index(kind)] = std::move(handler);
     std::sort(letters.begin(), letters.end(), [](const Letter& a, const Letter& b) { return a.arrival < b.arrival; });
@@ -63,9 +67,15 @@ class Mailbox {
     std::uint64_t arrival;
     Frame frame;
   };
+  struct Hash {
+    std::size_t operator()(const Place& place) const { return (place.tag << 20 ^ static_cast<std::size_t>(place.source)) * 0x9E3779B97F4A7C15; }
+  };
+  /// Hardly ever does more than one frame wait in a place; on many ranks, there are many places.
+  using Places = std::unordered_map<Place, std::vector<Letter>, Hash>;
   static std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); }
+  Places& of(Kind kind) { return frames_[index(kind)]; }
 
-  std::map<Key, std::deque<Letter>> frames_;
+  std::array<Places, kKinds> frames_;
   std::array<Handler, kKinds> handlers_;
   std::uint64_t arrivals_ = 0;
 };

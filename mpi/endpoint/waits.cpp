@@ -4,9 +4,11 @@
 
 namespace sounder::mpi {
 
-void Waits::remove(Waiter& waiter) {
+Waits::Clock::time_point Waits::remove(Waiter& waiter) {
+  const auto end = time_.now();
   std::erase(waiters_, &waiter);
-  if (waiter.why) seconds_ += Seconds(time_.now() - waiter.begin).count();
+  if (waiter.why) seconds_ += Seconds(end - waiter.begin).count();
+  return end;
 }
 
 void Waits::settle(int source, std::vector<Link>& links) {

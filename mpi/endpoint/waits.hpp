@@ -45,8 +45,8 @@ class Waits {
     waiter.begin = waiter.asked = time_.now();
     waiters_.push_back(&waiter);
   }
-  /// When it has ended.
-  void remove(Waiter& waiter);
+  /// When it has ended; returns when that was.
+  Clock::time_point remove(Waiter& waiter);
   double seconds() const { return seconds_; }  ///< of all that have ended
 
   /// Wakes who has what it waits for, which `source` may have brought.

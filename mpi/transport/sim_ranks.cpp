@@ -18,7 +18,7 @@
 namespace sounder::mpi {
 namespace {
 
-constexpr std::uint64_t kComputes = 0x434F4D50;  // "COMP": no other use of the seed draws from it
+constexpr std::uint64_t kComputes = 0x434F4D50, kPublishes = 0x50554200;  // "COMP", "PUB": no other use of the seed draws from them
 
 /// Lognormal, of mean 1.
 double lognormal(Random& random, double deviation) {
@@ -62,7 +62,8 @@ class Player final : public Turns, public SimActor {
 
   Clock::time_point now() const override;
   void sleep(double seconds) override;
-  void worked(std::uint64_t round, std::size_t examples) override;
+  void worked(std::uint64_t round, std::size_t examples) override { pass(round, kComputes, stage_compute() * static_cast<double>(examples)); }
+  void published(std::uint64_t round) override { pass(round, kPublishes, stage_round()); }
   void host(std::function<std::optional<double>()> turn) override { turn_ = std::move(turn); }
   void wait(const std::function<bool()>& ready) override;
 
@@ -87,6 +88,10 @@ class Player final : public Turns, public SimActor {
   std::binary_semaphore turn_of_thread{0};
 
  private:
+  double stage_compute() const;
+  double stage_round() const;
+  void pass(std::uint64_t round, std::uint64_t stream, double seconds);
+
   Stage& stage_;
   const int rank_;
   std::function<std::optional<double>()> turn_;  ///< none before the endpoint lives, and after its end
@@ -169,11 +174,13 @@ void Player::sleep(double seconds) {
   wait([&] { return stage_.sim().now() >= end; });
 }
 
-void Player::worked(std::uint64_t round, std::size_t examples) {
-  const SimModel& model = stage_.model();
-  Random random(stage_.seed(), kComputes ^ (static_cast<std::uint64_t>(rank_) << 48) ^ (round << 8));
-  const double seconds = (model.round_seconds + model.compute_seconds * static_cast<double>(examples)) * lognormal(random, model.vary);
-  if (seconds > 0) sleep(seconds);
+double Player::stage_compute() const { return stage_.model().compute_seconds; }
+double Player::stage_round() const { return stage_.model().round_seconds; }
+
+void Player::pass(std::uint64_t round, std::uint64_t stream, double seconds) {
+  if (seconds <= 0) return;
+  Random random(stage_.seed(), stream ^ (static_cast<std::uint64_t>(rank_) << 48) ^ (round << 8));
+  sleep(seconds * lognormal(random, stage_.model().vary));
 }
 
 void Player::wait(const std::function<bool()>& ready) {

@@ -6,7 +6,7 @@ from program import BENCH_MPI, GOOD, RANK_MODES, RATINGS, RanksTest, mpirun, nee
 
 FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconnected --servers --architecture --reducer --deterministic "
          "--compensate --dc-lambda --local-rounds --weight --participation --outer-momentum --backup --evict-after --partition --balance --pad --straggler --audit "
-         "--deadline --transport --ranks --sim --verbose --model --data --test --transform --normalize --factors --hidden --tile --threads --team "
+         "--deadline --transport --ranks --sim --calibrate --trace --verbose --model --data --test --transform --normalize --factors --hidden --tile --threads --team "
          "--pin --epochs --batch --step --schedule --decay --phase --l2 --l1 --rule --seed --hot-rows --flush --target-loss --telemetry "
          "--curve --json --predict --save --load --checkpoint --every --resume --quiet --version --help").split()
 

@@ -73,7 +73,10 @@ TEST_SUITE("mpi") {
     const auto mean = [](double vary, std::uint64_t seed) {
       return on_ranks(1, {.compute_seconds = 1e-3, .round_seconds = 0.5, .vary = vary}, seed, [](World& world) {
         const double begin = now(world);
-        for (std::uint64_t round = 0; round < kRounds; ++round) world.endpoint().time().worked(round, 500);
+        for (std::uint64_t round = 0; round < kRounds; ++round) {
+          world.endpoint().time().worked(round, 500);
+          world.endpoint().time().published(round);
+        }
         return (now(world) - begin) / kRounds;
       })[0];
     };

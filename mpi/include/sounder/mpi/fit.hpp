@@ -9,6 +9,7 @@
 
 #include <sounder/mpi/data.hpp>
 #include <sounder/mpi/options.hpp>
+#include <sounder/mpi/trace.hpp>
 #include <sounder/mpi/world.hpp>
 #include <sounder/train/fit.hpp>
 #include <sounder/train/histogram.hpp>
@@ -31,6 +32,8 @@ struct RankReport {
   std::uint64_t examples = 0, rounds = 0;  ///< processed; the rank's clock at the end
   double compute_seconds = 0;              ///< in its own rounds, without --pad
   double wait_seconds = 0;                 ///< its training thread, for others
+  double publish_seconds = 0;              ///< of compute_seconds, behind the pad
+  double compute_deviation = 0;            ///< of the seconds of an example, from round to round, in parts of their mean
   double pad_seconds = 0;                  ///< asleep, by --pad and --straggler
   double communication_seconds = 0;        ///< its communication thread, busy
   std::uint64_t bytes_sent = 0, messages_sent = 0;
@@ -63,6 +66,7 @@ struct Result {
   std::optional<std::uint64_t> dropped_updates;  ///< rounds that were trained and not applied, in modes that do so
   std::optional<std::uint64_t> audit_reads, audit_violations;  ///< with Options::audit
   std::optional<double> test_auc;     ///< of Problem::test at the end, for two classes: see auc()
+  std::vector<RankTrace> trace;       ///< with Options::trace_spans, on rank 0
   std::string remark;
 };
 

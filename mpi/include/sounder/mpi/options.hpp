@@ -47,6 +47,7 @@ struct Options {
   std::string straggler;        ///< "": none; "rank:1=4x", "random:p=0.1,10x", "pareto:1.5": multiples of pad_seconds
   bool audit = false;           ///< check the consistency of every read and every merge (docs/consistency.md)
   double deadline_seconds = 60; ///< of every wait for another rank
+  std::uint64_t trace_spans = 0;    ///< of each rank, that are kept at most for Result::trace; 0: none are noted
 
   /// Throws Error naming the flag and the mend. `ranks`: of the run.
   void validate(int ranks) const;
