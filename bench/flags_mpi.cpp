@@ -57,6 +57,15 @@ mpi::SimModel model_of(const std::string& value) {
   return mpi::SimModel::parse(text, fmt::format("--sim {}", value).c_str());
 }
 
+void set_codec(const std::string& text, mpi::Options& o) {
+  const std::size_t colon = text.find(':');
+  const auto name = from_name(kCodecs, text.substr(0, colon));
+  if (!name || (colon != text.npos && *name != CodecName::topk))
+    throw Error(fmt::format("--codec \"{}\" is unknown: give one of {}, behind topk a share as in topk:0.01", text, names_of(kCodecs)));
+  o.codec = *name;
+  if (colon != text.npos) o.topk_share = number_of<double>("--codec topk:", text.substr(colon + 1));
+}
+
 void declare_modes(CommandLine& line, MpiSettings& s) {
   line.text("--mode", help_of("when ranks agree: a comma-separated list, or all that the other flags allow (default bsp)", kRankModes),
             "NAME[,NAME]", [&](const std::string& value) {
@@ -75,6 +84,9 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   mpi::Options& o = s.between;
   line.name("--architecture", kArchitectures, o.architecture, "mode bsp: who adds up (default allreduce)");
   line.name("--reducer", kReducers, o.reducer, "mode bsp: how ranks add up (default ring)");
+  line.number<int>("--ranks-per-node", o.ranks_per_node, "with --reducer hierarchical: so many ranks count as one machine (default 0: those with one host name)");
+  line.text("--codec", help_of("mode bsp: how gradients travel; what a code leaves out goes along with a later round's (default none)", kCodecs), "NAME[:F]",
+            [&](const std::string& value) { set_codec(value, o); });
   line.on("--deterministic", o.deterministic, "mode bsp: the same bits for any number of ranks and threads");
   line.text("--staleness", "modes ssp and pushsum: clocks that a rank may be ahead of what it reads (default 4, in pushsum 0); of ssp LO..HI: as many as let it wait least", "CLOCKS|LO..HI",
             [&](const std::string& value) {
@@ -137,6 +149,8 @@ std::vector<FlagOfModes> flags_of_modes(Architecture architecture) {
           {"--dc-lambda", {async}},
           {"--architecture", {bsp}},
           {"--reducer", {bsp}},
+          {"--ranks-per-node", {bsp}},
+          {"--codec", {bsp}},
           {"--deterministic", {bsp}},
           {"--local-rounds", {local}},
           {"--weight", {local}},
@@ -158,6 +172,10 @@ void check_obeyed_between(const CommandLine& line, const MpiSettings& s) {
       throw Error(fmt::format("{} does nothing in mode {}: leave it out, or give --mode {}", flag, names(s.modes, ", "), names(modes, " or ")));
   if (line.given("--reducer") && s.between.architecture == Architecture::server && s.between.reducer != ReducerName::deterministic)  // that is refused by name
     throw Error("--reducer does nothing with --architecture server: leave one of them out");
+  if (line.given("--reducer") && s.between.codec != CodecName::none && s.between.reducer != ReducerName::deterministic)
+    throw Error(fmt::format("--reducer does nothing with --codec {}, whose gradients go to all ranks: leave one of them out", name_of(kCodecs, s.between.codec)));
+  if (line.given("--ranks-per-node") && s.between.reducer != ReducerName::hierarchical)
+    throw Error(fmt::format("--ranks-per-node does nothing with --reducer {}: leave it out, or give --reducer hierarchical", name_of(kReducers, s.between.reducer)));
   if (line.given("--dc-lambda") && s.between.compensate != Compensate::dc)
     throw Error(fmt::format("--dc-lambda does nothing with --compensate {}: leave it out, or give --compensate dc", name_of(kCompensates, s.between.compensate)));
   if (line.given("--allow-disconnected") && s.between.topology.empty())

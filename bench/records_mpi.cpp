@@ -53,6 +53,9 @@ Json own_options(const MpiSettings& s, const mpi::Options& o) {
   const TopologyName standard = o.mode == RankMode::pushsum ? TopologyName::one_peer : TopologyName::ring;
   return {{"architecture", name_of(kArchitectures, o.architecture)},
           {"reducer", name_of(kReducers, o.deterministic ? ReducerName::deterministic : o.reducer)},
+          {"codec", name_of(kCodecs, o.codec)},
+          {"topk_share", o.codec == CodecName::topk ? Json(o.topk_share) : Json()},
+          {"ranks_per_node", o.ranks_per_node},
           {"deterministic", o.deterministic},
           {"staleness", o.clocks()},
           {"least_staleness", o.least_staleness ? Json(*o.least_staleness) : Json()},

@@ -6,7 +6,6 @@
 
 #include "endpoint/communication_thread.hpp"
 #include "endpoint/desk.hpp"
-#include "endpoint/pollers.hpp"
 #include "endpoint/waits.hpp"
 #include "transport/yielder.hpp"
 
@@ -71,7 +70,17 @@ void Endpoint::run(const std::function<void()>& work) {
 }
 
 void Endpoint::poll(const std::function<bool()>& step, const Waiting& waiting) {
-  Poller poller{.step = step};
+  const std::function<Step()> looks = [&] { return step() ? Step::done : Step::nothing; };
+  Poller poller{.step = looks};
+  watch_steps(poller, waiting);
+}
+
+void Endpoint::follow(const std::function<Step()>& step, const Waiting& waiting) {
+  Poller poller{.step = step, .by_frames = true};
+  watch_steps(poller, waiting);
+}
+
+void Endpoint::watch_steps(Poller& poller, const Waiting& waiting) {
   ask([this, &poller] { thread_->pollers().add(poller); });
   try {
     wait(poller.ended, waiting);
@@ -109,6 +118,13 @@ Frame Endpoint::receive(int from, Kind kind, std::uint64_t tag, const Waiting& w
   waiter.why = &waiting;
   waiter.from = {from};
   await(lock, waiter);
+  return desk_->mailbox.take(key);
+}
+
+std::optional<Frame> Endpoint::take(int from, Kind kind, std::uint64_t tag) {
+  const Mailbox::Key key{kind, from, tag};
+  const std::lock_guard lock(desk_->mutex);
+  if (!desk_->mailbox.has(key)) return std::nullopt;
   return desk_->mailbox.take(key);
 }
 
@@ -184,6 +200,7 @@ int Endpoint::speaker() const {
 void Endpoint::fail(const std::string& reason) { thread_->fail(reason); }
 
 void Endpoint::set_hosts(std::vector<std::string> hosts) {
+  hosts_ = hosts;
   run([&] { thread_->watch().set_hosts(std::move(hosts)); });
 }
 

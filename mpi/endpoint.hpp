@@ -6,10 +6,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "endpoint/link.hpp"
+#include "endpoint/pollers.hpp"
 #include "endpoint/waiting.hpp"
 #include "protocol/frame.hpp"
 #include "transport/transport.hpp"
@@ -50,6 +52,8 @@ class Endpoint final : public Outbox {
 
   /// The frame of that kind from that rank with that tag; waits for it. Throws RankLost at the deadline.
   Frame receive(int from, Kind kind, std::uint64_t tag, const Waiting& waiting = {});
+  /// The same if it is there, without waiting.
+  std::optional<Frame> take(int from, Kind kind, std::uint64_t tag);
 
   /// Waits for a signal. Throws RankLost at the deadline, or as soon as it is known that a rank is missing.
   void wait(const Signal& signal, const Waiting& waiting);
@@ -66,6 +70,8 @@ class Endpoint final : public Outbox {
   /// must be tested again and again. Waits for that; rethrows what it throws. After RankLost it is not called any more, and buffers
   /// that it gave to the MPI library must live as long as the process.
   void poll(const std::function<bool()>& step, const Waiting& waiting);
+  /// The same for a step that goes on when frames have come in that it takes, or what it sent has left: nobody looks for it otherwise.
+  void follow(const std::function<Step()>& step, const Waiting& waiting);
 
   /// A number that is the same on all ranks if all call it equally often: tells collectives apart.
   std::uint64_t next_tag() { return tags_.fetch_add(1, std::memory_order_relaxed); }
@@ -86,11 +92,13 @@ class Endpoint final : public Outbox {
   void fail(const std::string& reason);
   /// Who should say so: the lowest rank that is not missing. The same on all ranks that hear each other.
   int speaker() const;
-  /// For the texts of errors, by rank; the same on all ranks. World sets it.
+  /// For the texts of errors and to know who is near, by rank; the same on all ranks. World sets it, before all else.
   void set_hosts(std::vector<std::string> hosts);
+  const std::vector<std::string>& hosts() const { return hosts_; }
 
  private:
   void ask(std::function<void()> work);
+  void watch_steps(Poller& poller, const Waiting& waiting);
   void await(std::unique_lock<std::mutex>& lock, Waiter& waiter);
 
   const std::unique_ptr<Transport> transport_;
@@ -99,6 +107,7 @@ class Endpoint final : public Outbox {
   const std::unique_ptr<Desk> desk_;
   // Written by: threads that call collectives. Read by: the same. Relaxed: only the number matters.
   std::atomic<std::uint64_t> tags_{0};
+  std::vector<std::string> hosts_;  // written once, before other threads ask
   const std::unique_ptr<CommunicationThread> thread_;  // last: it ends before all else
 };
 

@@ -38,6 +38,12 @@ void Options::validate(int ranks) const {
                             deterministic ? "--deterministic" : "--reducer deterministic"));
   if (mode == RankMode::bsp && (deterministic || reducer == ReducerName::deterministic) && ranks > kVirtualShards)
     throw Error(fmt::format("--deterministic adds up {} shards, and of {} ranks some have none: use {} ranks or fewer", kVirtualShards, ranks, kVirtualShards));
+  require(ranks_per_node >= 0, "--ranks-per-node", ranks_per_node, "give 1 or more, or 0 for the ranks that have one host name");
+  require(topk_share > 0 && topk_share <= 1, "--codec topk:", topk_share, "give a share above 0, up to 1");
+  if (mode == RankMode::bsp && codec != CodecName::none && architecture == Architecture::server)
+    throw Error("--codec is for ranks that tell each other, not for servers: leave --architecture server out");
+  if (mode == RankMode::bsp && codec != CodecName::none && (deterministic || reducer == ReducerName::deterministic))
+    throw Error("--codec keeps what it leaves out on each rank, so that the bits depend on how many there are: leave --codec or --deterministic out");
   require(local_rounds >= 1, "--local-rounds", local_rounds, "give 1 or more");
   require(participation > 0 && participation <= 1, "--participation", participation, "give a share above 0, up to 1");
   require(outer_momentum >= 0 && outer_momentum < 1, "--outer-momentum", outer_momentum, "give 0 or more, below 1");
@@ -65,6 +71,8 @@ void Options::validate_checkpoint(const char* flag, RuleName rule) const {
     refuse(fmt::format("does not go with --mode {}, in which there is no moment that all ranks agree on: give --mode bsp or local", name_of(kRankModes, mode)));
   if (mode == RankMode::bsp && architecture == Architecture::server)
     refuse("does not go with --architecture server, where the state of the rule lies with servers: leave that out");
+  if (mode == RankMode::bsp && codec != CodecName::none)
+    refuse("does not go with --codec, since each rank has gradients that wait to be sent: leave one of them out");
   if (mode == RankMode::local && rule != RuleName::sgd)
     refuse(fmt::format("does not go with --rule {} in --mode local, where each rank has a state of its own: give --rule sgd, or --mode bsp", name_of(kRules, rule)));
   if (mode == RankMode::local && outer_momentum > 0)

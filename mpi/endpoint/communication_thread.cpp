@@ -102,12 +102,15 @@ std::optional<double> CommunicationThread::turn() {
   for (;;) {
     bool moved = work();
     if (!failed_) {
-      if (pollers_.step()) {
-        settle(rank_);
+      for (int frames = 0; frames < kBurst && receive(); ++frames) moved = true;
+      const Step step = pollers_.step();
+      if (step == Step::done) settle(rank_);
+      if (step == Step::nothing) {
+        look();  // not while a step still has frames to take: it does not wait for who has sent them
+      } else {
+        flush();
         moved = true;
       }
-      for (int frames = 0; frames < kBurst && receive(); ++frames) moved = true;
-      look();
     }
     if (ended()) return std::nullopt;
     if (!moved) return patience();
@@ -115,7 +118,7 @@ std::optional<double> CommunicationThread::turn() {
 }
 
 /// How long there is surely nothing to do but what a frame or another thread brings.
-double CommunicationThread::patience() const { return pollers_.empty() ? std::min(kPatience, deadline_seconds_ / 32) : pollers_.pause(); }
+double CommunicationThread::patience() const { return pollers_.pause(std::min(kPatience, deadline_seconds_ / 32)); }
 
 /// Posted work, and frames to send.
 bool CommunicationThread::work() {

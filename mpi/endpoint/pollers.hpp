@@ -1,4 +1,4 @@
-// Steps that must be called again and again until they are through: reductions of the MPI library.
+// Steps that must be called again and again until they are through: reductions, of the MPI library and own ones.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,12 @@
 
 namespace sounder::mpi {
 
+/// What a step came to.
+enum class Step { nothing, moved, done };
+
 struct Poller {
-  const std::function<bool()>& step;
+  const std::function<Step()>& step;
+  bool by_frames = false;  ///< only frames that come in, or sends that end, let it go on: nobody need look for it otherwise
   Signal ended{};
   std::exception_ptr error{};  ///< published by `ended`
   std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now();
@@ -27,24 +31,30 @@ class Pollers {
   void remove(Poller& poller) { std::erase(pollers_, &poller); }
   void clear() { pollers_.clear(); }
 
-  /// Calls each step once; returns whether one has ended.
-  bool step() {
-    const std::size_t before = pollers_.size();
-    std::erase_if(pollers_, [](Poller* poller) {
-      bool over = true;
+  /// Calls each step once; returns the most that one came to.
+  Step step() {
+    Step most = Step::nothing;
+    std::erase_if(pollers_, [&](Poller* poller) {
+      Step came_to = Step::done;
       try {
-        over = poller->step();
+        came_to = poller->step();
       } catch (...) {
         poller->error = std::current_exception();
       }
-      if (over) poller->ended.set();
-      return over;
+      most = std::max(most, came_to);
+      if (came_to == Step::done) poller->ended.set();
+      return came_to == Step::done;
     });
-    return before != pollers_.size();
+    return most;
   }
 
-  /// Seconds from one step to the next: closely for a while, as steps move the data of a reduction; then, somebody is late.
-  double pause() const { return std::chrono::steady_clock::now() - pollers_.back()->begin < kAlert ? 0 : kLate; }
+  /// Seconds from one step to the next, `otherwise` where none is due: closely for a while, as steps move the data of a reduction; then,
+  /// somebody is late.
+  double pause(double otherwise) const {
+    const auto last = std::find_if(pollers_.rbegin(), pollers_.rend(), [](const Poller* poller) { return !poller->by_frames; });
+    if (last == pollers_.rend()) return otherwise;
+    return std::chrono::steady_clock::now() - (*last)->begin < kAlert ? 0 : kLate;
+  }
 
  private:
   static constexpr std::chrono::milliseconds kAlert{20};

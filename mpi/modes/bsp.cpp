@@ -3,9 +3,10 @@
 //   meanwhile, and the rule steps once on the sum. All ranks hold the same bits between rounds. With --deterministic they are the same
 //   bits for any number of ranks and threads.
 // Staleness: 0 clocks; within a batch, no example sees another.
-// Cost per round: --reducer ring and mpi: a small message to each other rank, then the touched rows to each ((P - 1) times their bytes)
+// Cost per round: --reducer ring, double-ring and mpi: a small message to each other rank, then the touched rows to each ((P - 1) times their bytes)
 //   or 2 (P - 1) / P of the tables, whatever is less; deterministic: as much, and a little more where P is no power of two. Rows carry
-//   gradients, never rule state. --architecture server: the touched rows to their servers, and the next round's rows back.
+//   gradients, never rule state. --codec: the coded rows to each other rank; what a code leaves out goes along with a later round's.
+//   --architecture server: the touched rows to their servers, and the next round's rows back.
 // Blocks when: every round, until the slowest rank has given its gradients.
 // Fails how: a rank that is missing stops all, at --deadline. Large batches are slow to converge: a row that all examples touch moves
 //   once a round. So gradients are added up only as far as no step overshoots, and their mean is taken beyond (gradients/sum_limit.hpp).
@@ -16,6 +17,7 @@
 #include "modes/bsp.hpp"
 
 #include <atomic>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,7 @@
 #include "gradients/shard_order.hpp"
 #include "gradients/sum_limit.hpp"
 #include "merge_audit.hpp"
+#include "reduce/coded_reducer.hpp"
 #include "reduce/row_reducer.hpp"
 
 namespace sounder::mpi {
@@ -105,13 +108,20 @@ class AllReduce final : public Bulk {
   AllReduce(const Setting& setting, const BspParts& parts)
       : Bulk(setting, parts),
         collector_(setting_, numbers_),
-        reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, parts.chunk_bytes), numbers_),
-        sum_(parts.sum) {}
+        reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, {.chunk_bytes = parts.chunk_bytes, .ranks_per_node = setting.mpi.ranks_per_node}), numbers_),
+        sum_(parts.sum) {
+    if (auto codec = make_codec(setting.mpi.codec, setting.mpi.topk_share, numbers_)) coded_.emplace(setting.endpoint, numbers_, std::move(codec), parts.feedback);
+  }
 
  protected:
   RowSums sum(const RankRound& round, const std::function<void()>& pad) override {
     RowSums own = collector_(round);
     pad();
+    if (coded_) {
+      RowSums sums = coded_->sum(std::move(own));
+      if (audit_.on()) gave_ = checksum(coded_->told().view(), numbers_);
+      return sums;
+    }
     if (audit_.on()) gave_ = checksum(own.view(), numbers_);
     return sum_(reducer_, std::move(own));
   }
@@ -120,6 +130,7 @@ class AllReduce final : public Bulk {
   Collector collector_;
   RowReducer reducer_;
   std::function<RowSums(RowReducer&, RowSums)> sum_;
+  std::optional<CodedReducer> coded_;  ///< with --codec: instead
 };
 
 /// What a round takes of each shard depends on (seed, epoch, round, shard) alone, one thread gathers it, and a fixed tree adds it up.
@@ -179,11 +190,14 @@ std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts&
   const bool deterministic = setting.mpi.deterministic || setting.mpi.reducer == ReducerName::deterministic;
   if (setting.mpi.architecture == Architecture::server) {
     if (deterministic) throw Error("--deterministic adds up over a tree of shards, which servers do not: leave out --architecture server");
+    if (setting.mpi.codec != CodecName::none) throw Error("--codec is for ranks that tell each other, not for servers: leave --architecture server out");
     return make_bsp_by_servers(setting, parts);
   }
   if (setting.workers != setting.endpoint.size())
     throw Error(fmt::format("--mode bsp adds up over all {} ranks, and {} of them train: leave out --servers, or give --architecture server",
                             setting.endpoint.size(), setting.workers));
+  if (deterministic && setting.mpi.codec != CodecName::none)
+    throw Error("--codec keeps what it leaves out on each rank, so that the bits depend on how many there are: leave --codec or --deterministic out");
   if (deterministic) return std::make_unique<Deterministic>(setting, parts);
   return std::make_unique<AllReduce>(setting, parts);
 }

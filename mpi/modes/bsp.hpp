@@ -15,8 +15,10 @@
 
 namespace sounder::mpi {
 
-/// What tests exchange: how sums are cut for travelling, how rows are added up, and who finishes the tree over the shards.
+/// What tests exchange: how sums are cut for travelling, how rows are added up, whether what a codec leaves out is kept, and who finishes the
+/// tree over the shards.
 struct BspParts {
+  bool feedback = true;
   std::size_t chunk_bytes = kChunkBytes;
   std::optional<double> sum_limit{};  ///< of gradients of a row, see gradients/sum_limit.hpp; unset: measured
   std::function<RowSums(RowReducer&, RowSums mine)> sum = [](RowReducer& reducer, RowSums mine) { return reducer.sum(std::move(mine)); };

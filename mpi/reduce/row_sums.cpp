@@ -36,9 +36,9 @@ void add_all(std::span<const float> left, std::span<const float> right, std::vec
 }
 
 /// Walks over the rows of one side, table by table.
-class Walk {
+class RowWalk {
  public:
-  explicit Walk(const RowView& rows) : rows_(rows) {}
+  explicit RowWalk(const RowView& rows) : rows_(rows) {}
   bool before(std::uint32_t end) const { return at_ < rows_.count && rows_.number(at_) < end; }
   std::uint32_t number() const { return rows_.number(at_); }
   const float* sums() const { return rows_.sums.data() + float_at_; }
@@ -77,6 +77,14 @@ std::size_t RowView::lower_bound(std::uint32_t number) const {
   return static_cast<std::size_t>(std::ranges::lower_bound(numbers, number) - numbers.begin());
 }
 
+std::size_t floats_in(const RowView& rows, const RowNumbers& all) {
+  if (rows.numbers.empty()) return all.floats_before(rows.first + rows.count) - all.floats_before(rows.first);
+  std::size_t floats = 0;
+  for (std::size_t table = 0; table < all.tables(); ++table)
+    floats += (rows.lower_bound(all.end(table)) - rows.lower_bound(all.begin(table))) * all.width(table);
+  return floats;
+}
+
 RowSums add(const RowView& left, const RowView& right, const RowNumbers& all) {
   RowSums sum;
   if (left.count == 0 || right.count == 0 || same_rows(left, right)) {
@@ -92,11 +100,11 @@ RowSums add(const RowView& left, const RowView& right, const RowNumbers& all) {
   sum.numbers.reserve(std::size_t{left.count} + right.count);
   sum.sums.reserve(left.sums.size() + right.sums.size());
   if (decays) sum.decays.reserve(sum.numbers.capacity());
-  Walk a(left), b(right);
+  RowWalk a(left), b(right);
   for (std::size_t table = 0; table < all.tables(); ++table) {
     const std::uint32_t end = all.end(table);
     const std::size_t width = all.width(table);
-    const auto take = [&](Walk& from) {
+    const auto take = [&](RowWalk& from) {
       sum.numbers.push_back(from.number());
       sum.sums.insert(sum.sums.end(), from.sums(), from.sums() + width);
       if (decays) sum.decays.push_back(from.decay());
@@ -164,33 +172,51 @@ void encode(const RowView& rows, std::span<std::byte> to) {
   put(rows.decays.data(), rows.decays.size_bytes());
 }
 
-RowView decode(std::span<const std::byte>& bytes, const RowNumbers& all) {
-  const auto wrong = [] { return Error("rows arrived that are cut short or not of this model: run the same program on all ranks"); };
-  const auto take = [&](std::size_t size) {
-    if (bytes.size() < size) throw wrong();
-    const auto taken = bytes.first(size);
-    bytes = bytes.subspan(size);
-    return taken;
-  };
-  const auto floats_of = [](std::span<const std::byte> from) {
-    return std::span(reinterpret_cast<const float*>(from.data()), from.size() / sizeof(float));
-  };
+namespace {
+
+Error wrong_rows() { return Error("rows arrived that are cut short or not of this model: run the same program on all ranks"); }
+
+std::span<const std::byte> taken(std::span<const std::byte>& bytes, std::size_t size) {
+  if (bytes.size() < size) throw wrong_rows();
+  const auto front = bytes.first(size);
+  bytes = bytes.subspan(size);
+  return front;
+}
+
+std::span<const float> taken_floats(std::span<const std::byte>& bytes, std::size_t count) {
+  return {reinterpret_cast<const float*>(taken(bytes, count * sizeof(float)).data()), count};
+}
+
+/// The rows without their floats; how many sums of a follow.
+RowView decode_numbers(std::span<const std::byte>& bytes, const RowNumbers& all, std::uint32_t& decays) {
   Head head;
-  std::memcpy(&head, take(sizeof head).data(), sizeof head);
+  std::memcpy(&head, taken(bytes, sizeof head).data(), sizeof head);
   RowView rows{.count = head.count, .first = head.first, .numbers = {}, .sums = {}, .decays = {}};
-  if (head.count > all.rows() || head.first > all.rows() - head.count || (head.decays != 0 && head.decays != head.count)) throw wrong();
-  std::size_t floats = 0;
+  if (head.count > all.rows() || head.first > all.rows() - head.count || (head.decays != 0 && head.decays != head.count)) throw wrong_rows();
   if (head.numbered) {
-    const auto taken = take(head.count * sizeof(std::uint32_t));
-    rows.numbers = std::span(reinterpret_cast<const std::uint32_t*>(taken.data()), head.count);
-    if (head.count > 0 && rows.numbers.back() >= all.rows()) throw wrong();
-    for (std::size_t table = 0; table < all.tables(); ++table)
-      floats += (rows.lower_bound(all.end(table)) - rows.lower_bound(all.begin(table))) * all.width(table);
-  } else {
-    floats = all.floats_before(head.first + head.count) - all.floats_before(head.first);
+    rows.numbers = {reinterpret_cast<const std::uint32_t*>(taken(bytes, head.count * sizeof(std::uint32_t)).data()), head.count};
+    if (head.count > 0 && rows.numbers.back() >= all.rows()) throw wrong_rows();
   }
-  rows.sums = floats_of(take(floats * sizeof(float)));
-  rows.decays = floats_of(take(head.decays * sizeof(float)));
+  decays = head.decays;
+  return rows;
+}
+
+}  // namespace
+
+RowView decode(std::span<const std::byte>& bytes, const RowNumbers& all) {
+  std::uint32_t decays = 0;
+  RowView rows = decode_numbers(bytes, all, decays);
+  rows.sums = taken_floats(bytes, floats_in(rows, all));
+  rows.decays = taken_floats(bytes, decays);
+  return rows;
+}
+
+RowView decode(std::span<const std::byte>& bytes, const RowNumbers& all, const RowFloats& floats) {
+  std::uint32_t decays = 0;
+  RowView rows = decode_numbers(bytes, all, decays);
+  rows.sums = floats.sums;
+  rows.decays = floats.decays;
+  if (rows.sums.size() != floats_in(rows, all) || (!rows.decays.empty() && rows.decays.size() != rows.count)) throw wrong_rows();
   return rows;
 }
 

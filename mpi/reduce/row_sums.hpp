@@ -59,6 +59,8 @@ struct RowSums {
   RowView view() const { return {count, first, numbers, sums, decays}; }
 };
 
+/// Weights of the rows, by their numbers alone.
+std::size_t floats_in(const RowView& rows, const RowNumbers& all);
 /// The rows of both: where both have a row, left + right, else the one that is there, untouched.
 RowSums add(const RowView& left, const RowView& right, const RowNumbers& all);
 /// The rows of `from` with numbers in [begin, end).
@@ -70,6 +72,12 @@ void settle(RowSums& rows);
 std::size_t encoded_size(const RowView& rows);
 /// Writes encoded_size() bytes, a multiple of 4.
 void encode(const RowView& rows, std::span<std::byte> to);
+/// Floats of rows that lie elsewhere.
+struct RowFloats {
+  std::span<const float> sums, decays;
+};
+/// Rows of which encode() wrote the numbers alone. Throws Error too where these are not their floats.
+RowView decode(std::span<const std::byte>& bytes, const RowNumbers& all, const RowFloats& floats);
 /// Looks at rows where they lie, and takes their bytes off the front of `bytes`. Throws Error on bytes that are no such rows.
 RowView decode(std::span<const std::byte>& bytes, const RowNumbers& all);
 

@@ -113,6 +113,7 @@ class InprocTransport final : public Transport {
   }
   void wake() override { box_.bell.ring(); }
   bool ends_together() const override { return false; }
+  bool hands_over() const override { return true; }
   std::string name() const override { return "threads of one process"; }
   void abandon() override {}
   void abort(int status) override { ::_exit(status); }

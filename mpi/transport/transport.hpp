@@ -36,6 +36,8 @@ class Transport {
   virtual void abandon() = 0;
   /// Ends the processes of all ranks with this exit status, where ranks are processes. Any thread.
   [[noreturn]] virtual void abort(int status) = 0;
+  /// Whether a payload that comes in is the very memory that was sent, and may be read for as long as the receiver likes.
+  virtual bool hands_over() const = 0;
 };
 
 }  // namespace sounder::mpi

@@ -4,7 +4,7 @@ import unittest
 
 from program import BENCH_MPI, GOOD, RANK_MODES, RATINGS, RanksTest, mpirun, needs_mpirun
 
-FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconnected --servers --architecture --reducer --deterministic "
+FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconnected --servers --architecture --reducer --ranks-per-node --codec --deterministic "
          "--compensate --dc-lambda --local-rounds --weight --participation --outer-momentum --backup --evict-after --partition --balance --pad --straggler --audit "
          "--deadline --transport --ranks --sim --calibrate --trace --verbose --model --data --test --transform --normalize --factors --hidden --tile --threads --team "
          "--pin --epochs --batch --step --schedule --decay --phase --l2 --l1 --rule --seed --hot-rows --flush --target-loss --telemetry "
@@ -20,6 +20,7 @@ OBEYED = {
     "--compensate": ("none", ["async"]),
     "--architecture": ("server", ["bsp"]),
     "--reducer": ("ring", ["bsp"]),
+    "--codec": ("none", ["bsp"]),
     "--deterministic": (None, ["bsp"]),
     "--local-rounds": (1, ["local"]),
     "--weight": ("ranks", ["local"]),
@@ -62,7 +63,7 @@ class BadFlags(RanksTest):
         for flag, value in (
             ("--mode", "fast"), ("--mode", ""), ("--mode", "bsp,,ssp"), ("--mode", "hogwild"), ("--node-mode", "bsp"), ("--node-mode", "auto"),
             ("--staleness", "-1"), ("--staleness", "x"), ("--staleness", "2000000"), ("--staleness", "3..1"), ("--staleness", "1.."), ("--staleness", "..2"), ("--visibility", "all"), ("--architecture", "star"),
-            ("--reducer", "tree"), ("--compensate", "all"), ("--dc-lambda", "-1"), ("--dc-lambda", "nan"), ("--servers", "many"),
+            ("--reducer", "star"), ("--codec", "zip"), ("--codec", "int8:2"), ("--codec", "topk:0"), ("--codec", "topk:x"), ("--codec", "topk:1.5"), ("--compensate", "all"), ("--dc-lambda", "-1"), ("--dc-lambda", "nan"), ("--servers", "many"),
             ("--servers", "dedicated:"), ("--servers", "dedicated:0"), ("--servers", "dedicated:x"), ("--local-rounds", "0"),
             ("--backup", "-1"), ("--backup", "x"), ("--evict-after", "-1"), ("--weight", "half"), ("--participation", "0"), ("--participation", "1.5"), ("--outer-momentum", "1"), ("--partition", "name"),
             ("--balance", "even"), ("--pad", "-1"), ("--pad", "x"), ("--straggler", "rank:1"), ("--straggler", "often"), ("--deadline", "0"),
@@ -99,8 +100,9 @@ class BadFlags(RanksTest):
 
     def test_flags_that_others_leave_nothing_to_do(self):
         by_server, async_ = (*self.data, "--epochs", 0, "--architecture", "server"), (*self.data, "--epochs", 0, "--mode", "async", "--dc-lambda", 0.1)
-        for reducer in "ring", "mpi", "deterministic":
+        for reducer in "ring", "double-ring", "tree", "hierarchical", "mpi", "deterministic":
             self.bad(*by_server, "--reducer", reducer, says=["--reducer", "--architecture server"])
+        self.bad(*by_server, "--codec", "int8", says=["--codec", "--architecture server"])
         self.good(*by_server, "--servers", "colocated")
         self.bad(*async_, says=["--dc-lambda", "--compensate none"])
         self.bad(*async_, "--compensate", "scale", says=["--dc-lambda", "--compensate scale"])
@@ -113,6 +115,21 @@ class BadFlags(RanksTest):
         self.bad(*backup, 3, says=["--evict-after 3", "of 3 ranks"])  # --backup is one in four
         self.good(*backup, 4)
         self.good(*backup, 3, "--backup", 1)
+
+    def test_how_gradients_travel(self):
+        bsp = (*self.data, "--epochs", 1, "--mode", "bsp", "--transport", "inproc", "--ranks", 4)
+        self.bad(*bsp, "--ranks-per-node", 2, says=["--ranks-per-node", "--reducer ring", "--reducer hierarchical"])
+        self.bad(*bsp, "--reducer", "hierarchical", "--ranks-per-node", -1, says="--ranks-per-node")
+        for reducer in "double-ring", "tree", "hierarchical":
+            self.good(*bsp, "--reducer", reducer)
+        self.good(*bsp, "--reducer", "hierarchical", "--ranks-per-node", 2)
+        self.bad(*bsp, "--codec", "int8", "--reducer", "ring", says=["--reducer", "--codec int8"])
+        self.bad(*bsp, "--codec", "int8", "--deterministic", says=["--codec", "--deterministic"])
+        self.bad(*bsp, "--codec", "int8", "--checkpoint", self.folder / "run.checkpoint", says=["--checkpoint", "--codec"])
+        for codec in "int8", "onebit", "topk", "topk:0.5":
+            self.good(*bsp, "--codec", codec)
+        kept = self.records(*bsp, "--codec", "topk:0.5")["run"][0]["options"]
+        self.assertEqual((kept["codec"], kept["topk_share"]), ("topk", 0.5))
 
     def test_a_range_of_staleness_is_of_ssp(self):
         self.bad(*self.data, "--mode", "pushsum", "--staleness", "1..3", says=["--staleness 1..3", "pushsum", "ssp"])

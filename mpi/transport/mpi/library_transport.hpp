@@ -27,6 +27,7 @@ class LibraryTransport final : public MpiTransport {
   void sleep(double seconds) override { idle_.sleep(seconds, !sends_.empty() || arrivals_.under_way()); }
   void wake() override { idle_.wake(); }
   bool ends_together() const override { return true; }
+  bool hands_over() const override { return false; }
   std::string name() const override { return name_; }
   void abandon() override;
   void abort(int status) override;

@@ -52,11 +52,23 @@ inline constexpr std::array<Named<Architecture>, 2> kArchitectures{{
     {Architecture::server, "server", "servers sum, step, and hand out the rows"},
 }};
 
-enum class ReducerName { ring, mpi, deterministic };
-inline constexpr std::array<Named<ReducerName>, 3> kReducers{{
+enum class ReducerName { ring, double_ring, tree, hierarchical, mpi, deterministic };
+inline constexpr std::array<Named<ReducerName>, 6> kReducers{{
     {ReducerName::ring, "ring", "own ring: reduce-scatter, then all-gather, in chunks"},
+    {ReducerName::double_ring, "double-ring", "two rings, half of the vector each, one in either direction"},
+    {ReducerName::tree, "tree", "up a binomial tree and down again: fewest messages one after the other, and rank 0 moves most"},
+    {ReducerName::hierarchical, "hierarchical", "inside of each machine first, then a ring between machines (--ranks-per-node)"},
     {ReducerName::mpi, "mpi", "MPI_Iallreduce of the MPI library"},
     {ReducerName::deterministic, "deterministic", "a fixed tree over virtual shards: the same bits for any number of ranks and threads"},
+}};
+
+/// How bsp writes gradients down for travelling; behind `topk` stands its argument.
+enum class CodecName { none, topk, int8, onebit };
+inline constexpr std::array<Named<CodecName>, 4> kCodecs{{
+    {CodecName::none, "none", "as they are"},
+    {CodecName::topk, "topk", ":F, the share F of a rank's values that are largest, as they are"},
+    {CodecName::int8, "int8", "a byte a value, and a scale for every 64"},
+    {CodecName::onebit, "onebit", "the sign of each value, and two means for every 64"},
 }};
 
 /// What a read in mode ssp may hold.

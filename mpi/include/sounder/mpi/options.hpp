@@ -17,7 +17,10 @@ struct Options {
   // bsp
   Architecture architecture = Architecture::allreduce;
   ReducerName reducer = ReducerName::ring;
+  int ranks_per_node = 0;      ///< of ReducerName::hierarchical: so many ranks count as one machine; 0: those with one host name
   bool deterministic = false;  ///< implies the reducer; virtual shards are gathered by one thread each, at frozen parameters
+  CodecName codec = CodecName::none;
+  double topk_share = 0.01;    ///< of CodecName::topk: of a round's values
   // ssp, pushsum
   std::optional<std::uint64_t> staleness{};  ///< clocks; unset: 4, in pushsum 0
   std::uint64_t clocks() const { return staleness.value_or(mode == RankMode::pushsum ? 0 : 4); }

@@ -1,0 +1,119 @@
+// Sums that take their own steps: coroutines on the communication thread, which resumes each when a chunk that it waits for comes in.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "endpoint.hpp"
+
+namespace sounder::mpi {
+
+/// Reads like code that waits, and blocks nobody. A walk may wait for another: `co_await ring(...)`.
+class Walk {
+ public:
+  struct promise_type {
+    std::coroutine_handle<> after = std::noop_coroutine();  ///< who waits for the end
+    std::exception_ptr error;
+
+    struct End {
+      bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> ended) const noexcept { return ended.promise().after; }
+      void await_resume() const noexcept {}
+    };
+    Walk get_return_object() { return Walk(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    End final_suspend() const noexcept { return {}; }
+    void return_void() const {}
+    void unhandled_exception() { error = std::current_exception(); }
+  };
+
+  explicit Walk(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+  Walk(Walk&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Walk& operator=(Walk&&) = delete;
+  ~Walk() {
+    if (handle_) handle_.destroy();
+  }
+
+  void begin() const { handle_.resume(); }
+  /// Throws what the walk has thrown.
+  bool ended() const {
+    if (handle_.done() && handle_.promise().error) std::rethrow_exception(handle_.promise().error);
+    return handle_.done();
+  }
+
+  bool await_ready() const { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> waits) const {
+    handle_.promise().after = waits;
+    return handle_;
+  }
+  void await_resume() const { ended(); }
+
+ private:
+  std::coroutine_handle<promise_type> handle_;
+};
+
+/// What the walks of a sum share: what they wait for, and what they lent. Made and run by all ranks in the same order.
+class Walks {
+ public:
+  explicit Walks(Endpoint& endpoint);
+
+  /// Begins all, and waits until all have ended and nothing of what they sent is read any more. `what`: they wait for. Throws RankLost;
+  /// nothing is sent out of lent memory then either.
+  void run(std::span<const Walk> walks, std::string_view what);
+
+ private:
+  friend class Lane;
+  struct Waiter {
+    int from;
+    std::uint64_t tag;
+    Payload* to;
+    std::coroutine_handle<> walk;
+  };
+  Step step(std::span<const Walk> walks);
+
+  Endpoint& endpoint_;
+  const bool copies_;                       ///< a receiver in this process would read the lent memory itself, whenever it likes
+  std::shared_ptr<const char> lent_;        ///< each payload that is on its way out of lent memory holds it too
+  bool begun_ = false;
+  std::vector<Waiter> waiters_, looking_;   ///< belong to the communication thread
+};
+
+/// The messages of one walk between ranks.
+class Lane {
+ public:
+  explicit Lane(Walks& walks) : walks_(walks), tag_(walks.endpoint_.next_tag()) {}
+
+  struct Arrival {
+    Walks& walks;
+    int from;
+    std::uint64_t tag;
+    Payload payload{};
+
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> walk) { walks.waiters_.push_back({from, tag, &payload, walk}); }
+    Payload await_resume() { return std::move(payload); }
+  };
+  /// The next chunk from that rank.
+  Arrival receive(int from) const { return {walks_, from, tag_}; }
+  /// Lends the chunk: it must stay as it is until all is done, or until something has come in that could not be without it.
+  void send(int to, std::span<const float> chunk) const;
+  void send(int to, Payload payload) const;
+
+ private:
+  Walks& walks_;
+  std::uint64_t tag_;
+};
+
+/// Chunks of a part of a vector, of the part `at` of `parts`.
+std::vector<std::span<float>> chunks_of(std::span<float> vector, std::size_t at, std::size_t parts, std::size_t chunk_floats);
+/// chunk += sum, and chunk = sum. Throw Error where lengths differ.
+void add_to(std::span<float> chunk, const Payload& sum);
+void copy_to(std::span<float> chunk, const Payload& sum);
+
+}  // namespace sounder::mpi
