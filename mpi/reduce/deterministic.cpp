@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <memory>
 
 #include <sounder/error.hpp>
 
 #include "collectives.hpp"
+#include "reduce/walk.hpp"
 
 namespace sounder::mpi {
 namespace {
@@ -14,9 +17,36 @@ constexpr std::size_t kEager = std::size_t{64} << 10;  ///< bytes that a rank ma
 constexpr std::size_t kMostParts = 1024;               ///< of each rank
 
 struct Offer {
-  std::uint64_t bytes = 0;  ///< of all subtrees of the rank
-  std::uint64_t eager = 0;  ///< whether they follow
+  std::uint64_t bytes = 0;              ///< of all subtrees of the rank
+  std::uint32_t eager = 0, decays = 0;  ///< whether they follow; whether there are sums of a
 };
+
+/// Rows on their way: which they are, then their floats where these lie, sums of b * x and, if there are, of a.
+void send(const Lane& lane, int to, const RowView& rows) {
+  const RowView which{.count = rows.count, .first = rows.first, .numbers = rows.numbers, .sums = {}, .decays = {}};
+  lane.send(to, Payload::filled(encoded_size(which), [&](std::span<std::byte> bytes) { encode(which, bytes); }));
+  lane.send(to, rows.sums);
+  lane.send(to, rows.decays);
+}
+/// The same rows of memory that `keeper` owns.
+void send(const Lane& lane, int to, const RowView& rows, const std::shared_ptr<const void>& keeper) {
+  const RowView which{.count = rows.count, .first = rows.first, .numbers = rows.numbers, .sums = {}, .decays = {}};
+  lane.send(to, Payload::filled(encoded_size(which), [&](std::span<std::byte> bytes) { encode(which, bytes); }));
+  lane.send(to, Payload(std::as_bytes(rows.sums), keeper));
+  lane.send(to, Payload(std::as_bytes(rows.decays), keeper));
+}
+
+struct Arrived {
+  RowView rows;
+  Payload which, sums, decays;
+};
+Walk receive(Lane lane, int from, const RowNumbers& numbers, Arrived& to) {
+  to.which = co_await lane.receive(from);
+  to.sums = co_await lane.receive(from);
+  to.decays = co_await lane.receive(from);
+  std::span<const std::byte> bytes = to.which.bytes();
+  to.rows = decode(bytes, numbers, {to.sums.as<float>(), to.decays.as<float>()});
+}
 
 }  // namespace
 
@@ -59,6 +89,7 @@ RowSums TreeReducer::sum(ShardTree& shards) {
   for (const TreeNode node : subtrees_of(own)) {
     roots.push_back(shards.take(node));
     offer.bytes += encoded_size(roots.back().view());
+    offer.decays |= !roots.back().decays.empty();
   }
   offer.eager = offer.bytes <= kEager / static_cast<std::size_t>(ranks - 1);
   const std::vector<Payload> told = all_gather(endpoint_, Payload::filled(sizeof offer + (offer.eager ? offer.bytes : 0), [&](auto to) {
@@ -71,92 +102,84 @@ RowSums TreeReducer::sum(ShardTree& shards) {
                                                    }
                                                }));
   std::uint64_t most = 0;
-  bool all_told = true;
+  bool all_told = true, decays = false;
   for (const Payload& payload : told) {
     Offer other;
     if (payload.size() < sizeof other) throw Error("a rank tells nothing of its gradients: run the same program on all ranks");
     std::memcpy(&other, payload.bytes().data(), sizeof other);
     most = std::max(most, other.bytes);
     all_told &= other.eager != 0;
+    decays |= other.decays != 0;
   }
   if (all_told) return top_of(told, sizeof(Offer));
   const std::size_t each = std::clamp<std::size_t>(most / static_cast<std::size_t>(ranks) / chunk_bytes_, 1, kMostParts);
-  return in_parts(roots, each * static_cast<std::size_t>(ranks));
+  return in_parts(roots, each * static_cast<std::size_t>(ranks), decays);
 }
 
 /// The top of the tree from the subtrees that each rank told, behind `skip` bytes.
 RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) const {
-  ShardTree tree(numbers_);
+  NodeViews nodes;
   for (int rank = 0; rank < endpoint_.size(); ++rank) {
     std::span<const std::byte> from = told[static_cast<std::size_t>(rank)].bytes().subspan(skip);
-    for (const TreeNode node : subtrees_of(rank)) {
-      const RowView rows = decode(from, numbers_);
-      tree.add(place(node), RowSums{rows.count,
-                                    rows.first,
-                                    {rows.numbers.begin(), rows.numbers.end()},
-                                    {rows.sums.begin(), rows.sums.end()},
-                                    {rows.decays.begin(), rows.decays.end()}});
-    }
+    for (const TreeNode node : subtrees_of(rank)) nodes.add(place(node), decode(from, numbers_));
   }
-  return tree.top();
+  return nodes.top(numbers_);
 }
 
-/// Part p of the rows is added up by rank p % P: a tree of rows is as many trees, and none sees the others.
-RowSums TreeReducer::in_parts(const std::vector<RowSums>& roots, std::size_t parts) {
-  const auto ranks = static_cast<std::size_t>(endpoint_.size()), own = static_cast<std::size_t>(endpoint_.rank());
-  const std::vector<std::uint32_t> bounds = cuts(parts);
-  const std::uint64_t to_owner = endpoint_.next_tag(), to_all = endpoint_.next_tag();
-  const auto mail = [&](std::size_t to, std::uint64_t tag, Payload payload) {
-    endpoint_.send(static_cast<int>(to), {.kind = Kind::mail, .channel = Channel::collective, .tag = tag}, std::move(payload));
-  };
-  const auto take = [&](std::size_t from, std::uint64_t tag) {
-    return endpoint_.receive(static_cast<int>(from), Kind::mail, tag, {.what = "its part of the sum over the shards", .clock = 0, .on = {}}).payload;
-  };
-  const auto mine = [&](std::size_t p) {
-    std::vector<RowView> views;
-    std::size_t size = 0;
-    for (const RowSums& root : roots) {
-      views.push_back(part(root.view(), bounds[p], bounds[p + 1], numbers_));
-      size += encoded_size(views.back());
-    }
-    return Payload::filled(size, [&](std::span<std::byte> to) {
-      for (const RowView& view : views) {
-        encode(view, to);
-        to = to.subspan(encoded_size(view));
+/// Adds up the parts of this rank: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this rank.
+Walk TreeReducer::add_up(Lane in, Lane out, const std::vector<RowSums>& roots, const std::vector<std::uint32_t>& bounds) const {
+  const int ranks = endpoint_.size(), own = endpoint_.rank();
+  const auto step = static_cast<std::size_t>(ranks);
+  for (std::size_t p = 0; p + 1 < bounds.size(); ++p)
+    if (p % step != static_cast<std::size_t>(own))
+      for (const RowSums& root : roots) send(in, static_cast<int>(p % step), part(root.view(), bounds[p], bounds[p + 1], numbers_));
+  for (auto p = static_cast<std::size_t>(own); p + 1 < bounds.size(); p += step) {
+    NodeViews nodes;
+    std::deque<Arrived> arrived;
+    for (int rank = 0; rank < ranks; ++rank) {
+      std::size_t i = 0;
+      for (const TreeNode node : subtrees_of(rank)) {
+        if (rank == own) {
+          nodes.add(place(node), part(roots[i++].view(), bounds[p], bounds[p + 1], numbers_));
+        } else {
+          Arrived& theirs = arrived.emplace_back();
+          co_await receive(in, rank, numbers_, theirs);
+          nodes.add(place(node), theirs.rows);
+        }
       }
-    });
-  };
-
-  for (std::size_t p = 0; p < parts; ++p)
-    if (p % ranks != own) mail(p % ranks, to_owner, mine(p));
-  std::vector<RowSums> tops(parts);
-  for (std::size_t p = own; p < parts; p += ranks) {
-    std::vector<Payload> told(ranks);
-    for (std::size_t rank = 0; rank < ranks; ++rank) told[rank] = rank == own ? mine(p) : take(rank, to_owner);
-    tops[p] = top_of(told, 0);
-    const Payload sum = Payload::filled(encoded_size(tops[p].view()), [&](std::span<std::byte> to) { encode(tops[p].view(), to); });
-    for (std::size_t i = 1; i < ranks; ++i) mail((own + i) % ranks, to_all, sum);
-  }
-  std::vector<Payload> payloads(parts);
-  std::vector<RowView> views(parts);
-  bool decays = false;
-  for (std::size_t p = 0; p < parts; ++p) {
-    views[p] = tops[p].view();
-    if (p % ranks != own) {
-      payloads[p] = take(p % ranks, to_all);
-      std::span<const std::byte> from = payloads[p].bytes();
-      views[p] = decode(from, numbers_);
     }
-    decays |= !views[p].decays.empty();
+    const auto top = std::make_shared<const RowSums>(nodes.top(numbers_));
+    for (int i = 1; i <= ranks; ++i) send(out, (own + i) % ranks, top->view(), top);
   }
-  RowSums sum;
-  for (const RowView& rows : views) {
+}
+
+/// Puts the parts together as they come.
+Walk TreeReducer::collect(Lane lane, std::size_t parts, bool decays, RowSums& sum) const {
+  for (std::size_t p = 0; p < parts; ++p) {
+    Arrived arrived;
+    co_await receive(lane, static_cast<int>(p % static_cast<std::size_t>(endpoint_.size())), numbers_, arrived);
+    const RowView& rows = arrived.rows;
     for (std::size_t i = 0; i < rows.count; ++i) sum.numbers.push_back(rows.number(i));
     sum.sums.insert(sum.sums.end(), rows.sums.begin(), rows.sums.end());
     if (!decays) continue;
     if (rows.decays.empty()) sum.decays.resize(sum.decays.size() + rows.count);
     sum.decays.insert(sum.decays.end(), rows.decays.begin(), rows.decays.end());
   }
+}
+
+/// Part p of the rows is added up by rank p % P.
+RowSums TreeReducer::in_parts(const std::vector<RowSums>& roots, std::size_t parts, bool decays) {
+  const std::vector<std::uint32_t> bounds = cuts(parts);
+  RowSums sum;
+  sum.numbers.reserve(numbers_.rows());
+  sum.sums.reserve(numbers_.floats());
+  if (decays) sum.decays.reserve(numbers_.rows());
+  Walks walks(endpoint_);
+  const Lane to_owner(walks), to_all(walks);
+  std::vector<Walk> both;
+  both.push_back(add_up(to_owner, to_all, roots, bounds));
+  both.push_back(collect(to_all, parts, decays, sum));
+  walks.run(both, "its part of the sum over the shards");
   settle(sum);
   return sum;
 }

@@ -6,6 +6,7 @@
 
 #include "reduce/reducer.hpp"
 #include "reduce/shard_tree.hpp"
+#include "reduce/walk.hpp"
 
 namespace sounder::mpi {
 
@@ -38,7 +39,9 @@ class TreeReducer {
  private:
   std::vector<TreeNode> subtrees_of(int rank) const;
   std::vector<std::uint32_t> cuts(std::size_t parts) const;
-  RowSums in_parts(const std::vector<RowSums>& roots, std::size_t parts);
+  RowSums in_parts(const std::vector<RowSums>& roots, std::size_t parts, bool decays);
+  Walk add_up(Lane in, Lane out, const std::vector<RowSums>& roots, const std::vector<std::uint32_t>& bounds) const;
+  Walk collect(Lane lane, std::size_t parts, bool decays, RowSums& sum) const;
   RowSums top_of(std::span<const Payload> told, std::size_t skip) const;
 
   Endpoint& endpoint_;

@@ -60,4 +60,22 @@ RowSums ShardTree::take(TreeNode node) {
 
 RowSums ShardTree::top() { return take({kTop, 0}); }
 
+NodeViews::Sum NodeViews::sum(TreeNode node, const RowNumbers& numbers) const {
+  if (const auto found = nodes_.find(node); found != nodes_.end()) return {found->second, {}};
+  if (node.level == 0) throw Error(fmt::format("the gradients of shard {} are missing", node.index));
+  Sum left = sum({node.level - 1, 2 * node.index}, numbers), right = sum({node.level - 1, 2 * node.index + 1}, numbers);
+  if (left.view.count == 0) return right;  // vectors that are moved stay where they are in memory
+  if (right.view.count == 0) return left;
+  Sum both{{}, sounder::mpi::add(left.view, right.view, numbers)};
+  both.view = both.own.view();
+  return both;
+}
+
+RowSums NodeViews::top(const RowNumbers& numbers) const {
+  Sum all = sum({kTop, 0}, numbers);
+  if (!all.own.sums.empty() || all.view.count == 0) return std::move(all.own);
+  return {all.view.count, all.view.first, {all.view.numbers.begin(), all.view.numbers.end()}, {all.view.sums.begin(), all.view.sums.end()},
+          {all.view.decays.begin(), all.view.decays.end()}};
+}
+
 }  // namespace sounder::mpi

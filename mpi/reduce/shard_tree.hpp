@@ -45,4 +45,21 @@ class ShardTree {
   std::map<TreeNode, RowSums> nodes_;  ///< guarded by mutex_
 };
 
+/// Nodes of which each lies somewhere, and that make up the tree.
+class NodeViews {
+ public:
+  void add(TreeNode node, const RowView& rows) { nodes_.emplace(node, rows); }
+  /// The same bits as of a ShardTree that is given the nodes; none of them is copied.
+  RowSums top(const RowNumbers& numbers) const;
+
+ private:
+  struct Sum {
+    RowView view;
+    RowSums own;  ///< where the view looks, unless at a node
+  };
+  Sum sum(TreeNode node, const RowNumbers& numbers) const;
+
+  std::map<TreeNode, RowView> nodes_;
+};
+
 }  // namespace sounder::mpi
