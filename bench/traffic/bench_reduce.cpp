@@ -1,13 +1,17 @@
 // Sums of vectors over ranks: Sounder's reducers and the MPI library's own allreduce, in turn.
 //   mpirun -n 4 bench_reduce --kib 4096,65536
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <sounder/params/table.hpp>
 
 #include "reduce/deterministic.hpp"
 #include "reduce/reducer.hpp"
+#include "traffic/placements.hpp"
 #include "traffic/raw.hpp"
 #include "traffic/traffic.hpp"
 
@@ -32,25 +36,44 @@ std::unique_ptr<mpi::ShardTree> planted(const mpi::RowNumbers& numbers, const st
 
 void sums(mpi::World& world, const Traffic& traffic) {
   mpi::Endpoint& endpoint = world.endpoint();
-  const auto ring = mpi::make_ring(endpoint), library = mpi::make_mpi_reducer(endpoint);
+  const int ranks_per_node = traffic.ranks_per_node > 0 ? traffic.ranks_per_node : std::max(1, endpoint.size() / 2);
+  const mpi::ReducerOptions options{.ranks_per_node = traffic.ranks_per_node};
+  std::vector<std::pair<std::string, std::unique_ptr<mpi::Reducer>>> reducers;
+  for (const auto& name : kReducers)
+    if (name.value != ReducerName::deterministic) reducers.emplace_back(name.name, mpi::make_reducer(name.value, endpoint, options));
+  const auto places = placements(endpoint, ranks_per_node);
   for (const std::size_t kib : traffic.kib) {
     const Layout layout{{.rows = static_cast<std::uint32_t>(kib * 1024 / sizeof(float) / kWidth), .width = kWidth}};
     const mpi::RowNumbers numbers(layout);
-    std::vector<float> vector(numbers.floats());
+    std::vector<float> vector(numbers.floats()), apart(vector.size());
     mpi::TreeReducer tree(endpoint, numbers);
     std::unique_ptr<mpi::ShardTree> shards;
-    const auto timings = in_turn(endpoint,
-                                 {{"MPI_Allreduce, in place", [&] { endpoint.run([&] { raw_allreduce(vector); }); }},
-                                  {"ring", [&] { ring->sum(vector); }},
-                                  {"mpi", [&] { library->sum(vector); }},
-                                  {"deterministic", [&] { tree.sum(*shards); }, [&] { shards = planted(numbers, vector, world.rank(), world.size()); }}},
-                                 traffic.repeat);
-    report(world, traffic, {.program = "bench_reduce", .what = "sum", .ranks = world.size(), .bytes = vector.size() * sizeof(float)}, timings);
+    std::vector<Contender> contenders{{"MPI_Allreduce, in place", [&] { endpoint.run([&] { raw_allreduce(vector); }); }},
+                                      {"MPI_Allreduce, apart", [&] { endpoint.run([&] { raw_allreduce(vector, apart); }); }}};
+    for (const auto& named : reducers) contenders.push_back({named.first, [&] { named.second->sum(vector); }});
+    contenders.push_back({"deterministic", [&] { tree.sum(*shards); }, [&] { shards = planted(numbers, vector, world.rank(), world.size()); }});
+    const std::size_t bytes = vector.size() * sizeof(float);
+    report(world, traffic, {.program = "bench_reduce", .what = "sum", .ranks = world.size(), .bytes = bytes}, in_turn(endpoint, contenders, traffic.repeat));
+
+    if (world.size() == 1) continue;
+    Links links = measure_links(endpoint, bytes, traffic.repeat);
+    if (traffic.link_mib > 0) links = {.one = traffic.link_mib * 1024 * 1024, .all = traffic.link_mib * 1024 * 1024 * world.size()};
+    contenders.clear();
+    for (const Placement& place : places) contenders.push_back({place.name, [&] { place.reducer->sum(vector); }});
+    const auto timings = in_turn(endpoint, contenders, traffic.repeat);
+    if (world.rank() == 0) print(places, links, bytes, world.size(), timings);
+    if (world.rank() == 0 && !traffic.json.empty())
+      record(traffic.json, {.program = "bench_reduce", .what = "placement", .ranks = world.size(), .bytes = bytes}, timings);
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_traffic(argc, argv, "bench_reduce", "Sums of vectors over ranks: the reducers, and MPI_Allreduce, in turn.", sums);
+  return run_traffic(argc, argv, "bench_reduce", "Sums of vectors over ranks: the reducers, MPI_Allreduce, and where gradients may come together, in turn.", sums,
+                     [](CommandLine& line, Traffic& traffic) {
+                       line.number<int>("--ranks-per-node", traffic.ranks_per_node,
+                                        "of the hierarchy: so many ranks count as one machine (default 0: those with one host name; in the table of placements half of all)");
+                       line.number<double>("--link", traffic.link_mib, "MiB/s that the formulas take a link to carry (default 0: what plain messages carry)");
+                     });
 }

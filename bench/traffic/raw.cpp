@@ -72,5 +72,8 @@ void raw_ping_pong(int rank, int rounds, int bytes) {
 void raw_allreduce(std::span<float> vector) {
   MPI_Allreduce(MPI_IN_PLACE, vector.data(), static_cast<int>(vector.size()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
 }
+void raw_allreduce(std::span<const float> from, std::span<float> to) {
+  MPI_Allreduce(from.data(), to.data(), static_cast<int>(from.size()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+}
 
 }  // namespace sounder::bench

@@ -22,7 +22,8 @@ void raw_push(int rank, int size, std::span<float> vector);
 void raw_pull(int rank, int size, std::span<float> vector);
 /// As many round trips of rank 0 and 1, of `bytes` there and back.
 void raw_ping_pong(int rank, int rounds, int bytes);
-/// In place.
+/// In place, and from one buffer to another: the library takes other ways then.
 void raw_allreduce(std::span<float> vector);
+void raw_allreduce(std::span<const float> from, std::span<float> to);
 
 }  // namespace sounder::bench

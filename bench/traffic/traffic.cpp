@@ -6,7 +6,6 @@
 
 #include <sounder/mpi/communicator.hpp>
 
-#include "command_line.hpp"
 #include "program.hpp"
 #include "traffic/raw.hpp"
 #include "version.hpp"
@@ -15,7 +14,8 @@ namespace sounder::bench {
 namespace {
 
 /// What --help or --version answers, else "".
-std::string parse(int argc, char** argv, const std::string& program, const std::string& summary, Traffic& traffic) {
+std::string parse(int argc, char** argv, const std::string& program, const std::string& summary, Traffic& traffic,
+                  const std::function<void(CommandLine&, Traffic&)>& own) {
   CommandLine line(summary, program, version_text());
   line.text("--kib", "sizes of the vectors in KiB, a comma-separated list (default 64,1024,4096,16384,65536)", "N[,N]",
             [&](const std::string& list) {
@@ -28,22 +28,26 @@ std::string parse(int argc, char** argv, const std::string& program, const std::
             });
   line.number<int>("--repeat", traffic.repeat, "measured repetitions, in turn (default 9)");
   line.path("--json", traffic.json, "append a JSON record a line for each figure");
+  if (own) own(line, traffic);
   std::string answer = line.parse(argc, argv);
   if (traffic.repeat < 1) throw Error(fmt::format("--repeat {} is out of range: give 1 or more", traffic.repeat));
+  if (traffic.ranks_per_node < 0) throw Error(fmt::format("--ranks-per-node {} is out of range: give 1 or more", traffic.ranks_per_node));
+  if (!(traffic.link_mib >= 0)) throw Error(fmt::format("--link {} is out of range: give MiB/s, more than 0", traffic.link_mib));
   return answer;
 }
 
 }  // namespace
 
 int run_traffic(int argc, char** argv, const std::string& program, const std::string& summary,
-                const std::function<void(mpi::World&, const Traffic&)>& body) {
+                const std::function<void(mpi::World&, const Traffic&)>& body,
+                const std::function<void(CommandLine&, Traffic&)>& own) {
   int rank = 0;
   return guarded(
       [&]() -> int {
-        const OwnMpi own(argc, argv);
+        const OwnMpi library(argc, argv);
         MPI_Comm_rank(MPI_COMM_WORLD, &rank);
         Traffic traffic;
-        if (const std::string answer = parse(argc, argv, program, summary, traffic); !answer.empty()) {
+        if (const std::string answer = parse(argc, argv, program, summary, traffic, own); !answer.empty()) {
           if (rank == 0) std::fputs(answer.c_str(), stdout);
           return kAllRan;
         }

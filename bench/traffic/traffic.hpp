@@ -7,6 +7,7 @@
 
 #include <sounder/mpi/world.hpp>
 
+#include "command_line.hpp"
 #include "traffic/report.hpp"
 
 namespace sounder::bench {
@@ -15,11 +16,15 @@ struct Traffic {
   std::vector<std::size_t> kib{64, 1024, 4096, 16384, 65536};  ///< of a vector
   int repeat = 9;
   std::string json;
+  // bench_reduce
+  int ranks_per_node = 0;  ///< of its hierarchy; 0: as many as have one host name
+  double link_mib = 0;     ///< MiB/s that the formulas take a link to carry; 0: as measured
 };
 
-/// Parses the flags, makes a World of this MPI job, and calls body(world, traffic). The exit status.
+/// Parses the flags, of which `own` declares those of the program alone, makes a World of this MPI job, and calls body(world, traffic). The exit status.
 int run_traffic(int argc, char** argv, const std::string& program, const std::string& summary,
-                const std::function<void(mpi::World&, const Traffic&)>& body);
+                const std::function<void(mpi::World&, const Traffic&)>& body,
+                const std::function<void(CommandLine&, Traffic&)>& own = {});
 
 /// What rank 0 was told to report.
 void report(const mpi::World& world, const Traffic& traffic, const Series& series, const std::vector<Timing>& timings);
