@@ -29,6 +29,9 @@ struct BspCase {
   std::function<std::unique_ptr<mpi::TreeReducer>(mpi::Endpoint&, const mpi::RowNumbers&, const mpi::TreeOptions&)> tree{};
   std::function<mpi::RowSums(int rank, mpi::RowReducer&, mpi::RowSums)> sum{};
   bool audit = false;
+  CodecName codec = CodecName::none;
+  double topk_share = 0.1;
+  bool feedback = true;                 ///< of what a codec leaves out
   float l1 = 0;
   std::optional<double> sum_limit = 4;
   int dedicated_servers = 0;
@@ -69,6 +72,8 @@ struct BspCase {
     between.deterministic = deterministic;
     between.dedicated_servers = dedicated_servers;
     between.audit = audit;
+    between.codec = codec;
+    between.topk_share = topk_share;
     const auto backend = shm::make_backend(options);
     backend->prepare(own, data, parameters);
     const int first = world.rank() < workers ? mpi::first_shard_of(world.rank(), workers) : mpi::kVirtualShards;
@@ -98,7 +103,7 @@ struct BspCase {
     mpi::World::run_inproc(ranks, [&](mpi::World& world) {
       with_setting(world, data, workers, threads, [&](const mpi::Setting& setting, const Kernel& own, Parameters& parameters) {
         const bool works = world.rank() < workers;
-        mpi::BspParts parts{.chunk_bytes = chunk_bytes, .sum_limit = sum_limit};
+        mpi::BspParts parts{.feedback = feedback, .chunk_bytes = chunk_bytes, .sum_limit = sum_limit};
         if (tree) parts.tree = tree;
         if (sum)
           parts.sum = [&, rank = world.rank()](mpi::RowReducer& reducer, mpi::RowSums mine) { return sum(rank, reducer, std::move(mine)); };
