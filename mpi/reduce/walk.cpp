@@ -14,7 +14,7 @@ void Walks::run(std::span<const Walk> walks, std::string_view what) {
     std::vector<int> ranks;
     for (const Waiter& waiter : waiters_) ranks.push_back(waiter.from);
     std::ranges::sort(ranks);
-    ranks.erase(std::ranges::unique(ranks).begin(), ranks.end());
+    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
     return ranks;
   };
   try {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mpi/bsp_runs.hpp"
+#include "mpi/distance.hpp"
 #include "mpi/ranks_of.hpp"
 
 using namespace sounder;
@@ -28,6 +29,20 @@ TEST_SUITE("mpi") {
         for (const mpi::ModeTelemetry& told : c.told) CHECK(told.violations == 0);
         CHECK(c.told[0].reads > 0);
       }
+  }
+
+  TEST_CASE("bsp whose codec forgets what it leaves out ends elsewhere: a mutant") {
+    for (const CodecName codec : {CodecName::topk, CodecName::onebit}) {
+      BspCase c{.epochs = 4};
+      const std::vector<float> plain = c.run(2, 1)[0];
+      c.codec = codec;
+      const double kept = distance_of(plain, c.run(2, 1)[0]);
+      c.feedback = false;
+      const double forgot = distance_of(plain, c.run(2, 1)[0]);
+      CAPTURE(name_of(kCodecs, codec));
+      CAPTURE(kept);
+      CHECK(forgot > 2 * kept);
+    }
   }
 
   TEST_CASE("bsp with a codec comes to a loss within 1 % of that without, in fewer bytes") {

@@ -52,7 +52,7 @@ TEST_SUITE("mpi") {
   TEST_CASE("every reducer adds up vectors of any length over any number of ranks in chunks of any size, the same bytes everywhere") {
     for (const Way& way : ways())
       for (const int ranks : {1, 2, 3, 4, 5, 6, 7, 8})
-        for (const std::size_t chunk : {4, 256, 1 << 20}) {
+        for (const std::size_t chunk : {std::size_t{4}, std::size_t{256}, std::size_t{1} << 20}) {
           if (kThreadSanitizer && (ranks != 4 || chunk == 4)) continue;
           if (chunk == 4 && ranks > 3) continue;
           CAPTURE(way.name);
@@ -144,7 +144,7 @@ TEST_SUITE("mpi") {
       } catch (const Error&) {
       }
       CAPTURE(way.name);
-      for (const std::size_t rank : {0, 1, 3}) CHECK(said[rank].find("rank 2") != std::string::npos);
+      for (const std::size_t rank : {0U, 1U, 3U}) CHECK(said[rank].find("rank 2") != std::string::npos);
     }
   }
 
