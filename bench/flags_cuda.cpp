@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <sounder/error.hpp>
 #include <sounder/shm/backend.hpp>
@@ -11,6 +11,15 @@
 
 namespace sounder::bench {
 namespace {
+
+/// For --version.
+std::string cuda_text() {
+#ifdef SOUNDER_CUDA_VERSION
+  return fmt::format("{}, and the emulated device", SOUNDER_CUDA_VERSION);
+#else
+  return "the emulated device only (no CUDA toolkit when this was built)";
+#endif
+}
 
 void declare(CommandLine& line, CudaSettings& s) {
   cuda::GpuOptions& gpu = s.gpu;
@@ -36,8 +45,34 @@ void declare(CommandLine& line, CudaSettings& s) {
   line.on("--quiet", s.quiet, "no live line and no table");
 }
 
-bool uses_gpu(const CudaSettings& s) {
-  return std::any_of(s.modes.begin(), s.modes.end(), [](cuda::GpuMode mode) { return mode != cuda::GpuMode::cpu; });
+/// A flag that is of some modes, and that these obey.
+struct FlagOfModes {
+  const char* flag;
+  std::vector<cuda::GpuMode> modes;
+};
+
+std::vector<FlagOfModes> flags_of_modes() {
+  using enum cuda::GpuMode;
+  return {{"--placement", {gpu, hybrid}}, {"--update", {gpu, hybrid}},   {"--gpu-streams", {gpu, hybrid}}, {"--gpu-workers", {gpu, hybrid}},
+          {"--sync-ms", {hybrid}},        {"--merge", {hybrid}},         {"--node-mode", {cpu, hybrid}}};
+}
+
+/// Flags that none of the chosen modes obeys, or that another flag takes the effect of. Throws Error.
+void check_obeyed_on_gpu(const CommandLine& line, const CudaSettings& s) {
+  const auto names = [](const std::vector<cuda::GpuMode>& modes, const char* between) {
+    std::vector<std::string_view> all;
+    for (const cuda::GpuMode mode : modes) all.push_back(name_of(cuda::kGpuModes, mode));
+    return fmt::format("{}", fmt::join(all, between));
+  };
+  for (const auto& [flag, modes] : flags_of_modes())
+    if (line.given(flag) && std::ranges::find_first_of(s.modes, modes) == s.modes.end())
+      throw Error(fmt::format("{} does nothing in mode {}: leave it out, or give --mode {}", flag, names(s.modes, ", "), names(modes, " or ")));
+  const cuda::PlacementName placement = s.gpu.placement;
+  const bool one_copy = placement != cuda::PlacementName::automatic && placement != cuda::PlacementName::mirror;
+  for (const char* const flag : {"--sync-ms", "--merge"})
+    if (line.given(flag) && one_copy)
+      throw Error(fmt::format("{} does nothing with --placement {}, which keeps one copy: leave it out, or give --placement mirror", flag,
+                              name_of(cuda::kPlacements, placement)));
 }
 
 void check(const CommandLine& line, const CudaSettings& s) {
@@ -45,10 +80,8 @@ void check(const CommandLine& line, const CudaSettings& s) {
   s.gpu.validate();
   if (s.race) throw Error("--step auto is of bench_shm: give a number, or leave --step out");
   if (s.threads.size() > 1) throw Error("--threads takes one number here: leave the others out");
-  if (s.device == cuda::DeviceName::none && uses_gpu(s)) throw Error("--device none has no GPU to train on: give --mode cpu");
-  if (!uses_gpu(s))
-    for (const char* const flag : {"--placement", "--update", "--gpu-streams", "--gpu-workers", "--sync-ms", "--merge"})
-      if (line.given(flag)) throw Error(fmt::format("{} does nothing in mode cpu: leave it out, or give --mode gpu or hybrid", flag));
+  if (s.device == cuda::DeviceName::none && s.uses_gpu()) throw Error("--device none has no GPU to train on: give --mode cpu");
+  check_obeyed_on_gpu(line, s);
   Options options = s.options;
   options.mode = s.node_mode;
   if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);
@@ -67,7 +100,7 @@ std::optional<CudaSettings> parse_cuda(int argc, const char* const* argv) {
   CudaSettings settings;
   settings.program = "bench_cuda";
   CommandLine line("Trains a model by stochastic gradient descent on GPU streams and CPU threads that share its parameters.", settings.program,
-                   version_text());
+                   version_text("", cuda_text()));
   declare(line, settings);
   if (const std::string answer = line.parse(argc, argv); !answer.empty()) {
     fmt::print("{}", answer);

@@ -36,7 +36,7 @@ Json machine(const RunFacts& facts) {
           {"core_to_core_ns", number(facts.core_to_core_ns)},
           {"compiler", compiler_text()},
           {"mpi", or_null(facts.transport)},
-          {"gpu", nullptr}};
+          {"gpu", or_null(facts.gpu)}};
 }
 
 Json options_of(const Settings& s) {

@@ -44,6 +44,7 @@ struct RunFacts {
   double load_seconds = 0;
   std::optional<double> core_to_core_ns;
   std::string transport;                 ///< between ranks; "": none
+  std::string gpu{};                     ///< what trained beside the CPU; "": nothing
   std::optional<double> auc;             ///< of the test set, at the end
   std::optional<Efficiency> efficiency;  ///< against an earlier run of the session,
   std::string reference;                 ///< this one: "hogwild x1"

@@ -26,6 +26,10 @@ class Session {
         kernel_(builtin_kernel(settings.model, *loaded_.train, settings.options.rule)) {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
     check_resume(loaded_.problem(kernel_, settings_), settings_.options);
+    for (const GpuMode mode : settings_.modes) {
+      const cuda::Caps caps = cuda::check(gpu_of(mode), settings_.device, kernel_, *shm::make_backend(options()));
+      if (mode != GpuMode::cpu) gpu_ = caps.name;
+    }
     if (!settings.json.empty()) files_.emplace_back(settings.json);
     if (!settings.curve.empty()) files_.emplace_back(settings.curve);
   }
@@ -57,6 +61,20 @@ class Session {
  private:
   int threads() const { return settings_.threads.empty() ? static_cast<int>(shm::usable_cpus().size()) : settings_.threads[0]; }
 
+  Options options() const {
+    Options options = settings_.options;
+    options.mode = settings_.node_mode;
+    options.threads = threads();
+    options.stop = &interrupted();
+    return options;
+  }
+
+  cuda::GpuOptions gpu_of(GpuMode mode) const {
+    cuda::GpuOptions gpu = settings_.gpu;
+    gpu.mode = mode;
+    return gpu;
+  }
+
   RunFacts facts_of(GpuMode mode, int run) const {
     RunFacts facts{.name = {.run = run, .mode = std::string(name_of(cuda::kGpuModes, mode)), .node_mode = {}, .threads = threads()},
                    .task = kernel_.task,
@@ -68,6 +86,7 @@ class Session {
                    .efficiency = {},
                    .reference = {},
                    .remark = {}};
+    if (mode != GpuMode::cpu) facts.gpu = gpu_;
     if (mode != GpuMode::gpu) facts.name.node_mode = name_of(kModes, settings_.node_mode);
     return facts;
   }
@@ -86,13 +105,8 @@ class Session {
   }
 
   Result run_one(GpuMode mode, RunFacts& facts) {
-    Options options = settings_.options;
-    options.mode = settings_.node_mode;
-    options.threads = threads();
-    options.stop = &interrupted();
-    cuda::GpuOptions gpu = settings_.gpu;
-    gpu.mode = mode;
-    const auto backend = cuda::make_backend(gpu, settings_.device, shm::make_backend(options));
+    const Options options = this->options();
+    const auto backend = cuda::make_backend(gpu_of(mode), settings_.device, shm::make_backend(options));
     for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options()));
     Exchange alone;
     Result result = [&] {
@@ -102,18 +116,25 @@ class Session {
     if (loaded_.test && kernel_.task == Task::binary)
       facts.auc = auc(predict(kernel_, result.parameters, *loaded_.test, backend->team()), loaded_.test->labels());
     facts.remark = backend->remark();
-    for (RecordFile& file : files_) file.write(summary_record(facts, result));
+    Json summary = summary_record(facts, result);
+    if (const auto on_gpu = result.telemetry.gpu_updates) summary["cpu_updates"] = updates_of(result) - std::min(updates_of(result), *on_gpu);
+    for (RecordFile& file : files_) file.write(summary);
     write_models(loaded_, kernel_, settings_, result, backend->team());
     result.parameters = {};  // the table needs the curve only
     return result;
   }
 
+  /// Of this process: who took those before a checkpoint is not known.
+  std::uint64_t updates_of(const Result& result) const {
+    return result.curve.back().updates - (loaded_.resume ? loaded_.resume->curve.back().updates : 0);
+  }
+
   /// Who took how many steps.
-  static std::string shares_of(const std::vector<TableRow>& rows) {
+  std::string shares_of(const std::vector<TableRow>& rows) const {
     std::string text;
     for (const TableRow& row : rows)
       if (const auto on_gpu = row.result->telemetry.gpu_updates) {
-        const std::uint64_t all = row.result->curve.back().updates;
+        const std::uint64_t all = updates_of(*row.result);
         text += fmt::format("{}: {:.1f} % of the updates by the GPU\n", row.name.label(), all ? 100. * static_cast<double>(*on_gpu) / static_cast<double>(all) : 0.);
       }
     return text;
@@ -123,14 +144,14 @@ class Session {
   std::FILE* out_;
   Loaded loaded_;
   Kernel kernel_;
+  std::string gpu_;  ///< its name; "": none is asked for
   std::deque<RecordFile> files_;
 };
 
 }  // namespace
 
 int run_session(const CudaSettings& settings) {
-  const bool cpu_alone = std::all_of(settings.modes.begin(), settings.modes.end(), [](GpuMode mode) { return mode == GpuMode::cpu; });
-  if (const cuda::DeviceStatus status = cuda::status_of(settings.device); !cpu_alone && status.absence != cuda::Absence::none) {
+  if (const cuda::DeviceStatus status = cuda::status_of(settings.device); settings.uses_gpu() && status.absence != cuda::Absence::none) {
     fmt::print(stderr, "bench_cuda: {}\n", status.sentence);
     return kNoDevice;
   }

@@ -1,6 +1,7 @@
 // What bench_cuda was asked to do.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -15,6 +16,10 @@ struct CudaSettings : Settings {
   Mode node_mode = Mode::hogwild;  ///< of the CPU threads
   cuda::DeviceName device = cuda::DeviceName::automatic;
   cuda::GpuOptions gpu;            ///< its mode is set anew for each run
+
+  bool uses_gpu() const {
+    return std::any_of(modes.begin(), modes.end(), [](cuda::GpuMode mode) { return mode != cuda::GpuMode::cpu; });
+  }
 };
 
 /// Parses the command line. Returns nothing if --help or --version answered it on stdout.

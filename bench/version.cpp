@@ -18,11 +18,11 @@ std::string compiler_text() {
 #endif
 }
 
-std::string version_text(const std::string& mpi) {
-  return fmt::format("sounder {}\ncompiler  {}\ncells     {}\nmodes     {}\nmodels    {}\nteams     {}\nmpi       {}\ncuda      not compiled in\n",
+std::string version_text(const std::string& mpi, const std::string& cuda) {
+  return fmt::format("sounder {}\ncompiler  {}\ncells     {}\nmodes     {}\nmodels    {}\nteams     {}\nmpi       {}\ncuda      {}\n",
                      SOUNDER_VERSION, compiler_text(),
                      SOUNDER_ATOMIC_CELLS ? "relaxed atomics (for sanitizers)" : "volatile", names_of(kModes),
-                     names_of(kModels), names_of(kTeams), mpi.empty() ? "not compiled in" : mpi);
+                     names_of(kModels), names_of(kTeams), mpi.empty() ? "not compiled in" : mpi, cuda.empty() ? "not compiled in" : cuda);
 }
 
 }  // namespace sounder::bench

@@ -36,6 +36,26 @@ MergeRule rule_of(MergeName name) {
   return MergeRule::guarded;
 }
 
+void check_cpu(const GpuOptions& options, const Backend& cpu) {
+  if (options.mode == GpuMode::hybrid && cpu.memory() != MemoryKind::heap)
+    throw Error("--node-mode keeps private windows over the parameters, which memory shared with a GPU does not allow: give --node-mode hogwild");
+}
+
+StepProgram program_of(Device& device, const GpuOptions& options, const Kernel& kernel, const Plan& plan, double nonzeros) {
+  if (kernel.rule != RuleName::sgd)
+    throw Error(fmt::format("--rule {} has no kernel for GPUs: give --rule sgd, or train on CPU threads alone", name_of(kRules, kernel.rule)));
+  const StepProgram program = device.program(kernel, options.update, plan.system_scope, nonzeros);
+  if (program.start) return program;
+  if (options.update == UpdateName::racy || !device.program(kernel, UpdateName::racy, plan.system_scope, nonzeros).start)
+    throw Error(fmt::format("--model {} has no kernel for GPUs: give another model, or train on CPU threads alone", kernel.name));
+  throw Error(fmt::format("--model {} has no kernel for --update {}: give --update racy", kernel.name, name_of(kUpdates, options.update)));
+}
+
+std::unique_ptr<Device> make_device(DeviceName device, int number) {
+  if (const DeviceStatus status = status_of(device); status.absence != Absence::none) throw Error(status.sentence);
+  return device == DeviceName::emu ? make_emulated_device() : make_cuda_device(number);
+}
+
 /// Runs f() in a thread of its own; join() rethrows what it threw.
 class Task {
  public:
@@ -100,8 +120,7 @@ class HybridBackend final : public Backend {
  public:
   HybridBackend(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu)
       : options_(options), device_(std::move(device)), cpu_(std::move(cpu)) {
-    if (options_.mode == GpuMode::hybrid && cpu_->memory() != MemoryKind::heap)
-      throw Error("--node-mode keeps private windows over the parameters, which memory shared with a GPU does not allow: give --node-mode hogwild");
+    check_cpu(options_, *cpu_);
     for (int i = 0; i < options_.gpu_streams; ++i) streams_.push_back(device_->stream());
   }
 
@@ -114,11 +133,8 @@ class HybridBackend final : public Backend {
   }
 
   void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
-    if (kernel.rule != RuleName::sgd)
-      throw Error(fmt::format("--rule {} has no kernel: give --rule sgd, or --mode cpu", name_of(kRules, kernel.rule)));
     const double nonzeros = static_cast<double>(data.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, data.size()));
-    program_ = device_->program(kernel, options_.update, plan_.system_scope, nonzeros);
-    if (!program_.start) throw Error(fmt::format("--model {} has no kernel for --update {}: give --update racy, or --mode cpu", kernel.name, name_of(kUpdates, options_.update)));
+    program_ = program_of(*device_, options_, kernel, plan_, nonzeros);
     kernel_ = &kernel;
     data_.emplace(*device_, data);
     mirror_.reset();
@@ -249,8 +265,16 @@ std::unique_ptr<Backend> make_hybrid(const GpuOptions& options, std::unique_ptr<
 std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName device, std::unique_ptr<Backend> cpu, int number) {
   options.validate();
   if (options.mode == GpuMode::cpu) return cpu;
-  if (const DeviceStatus status = status_of(device); status.absence != Absence::none) throw Error(status.sentence);
-  return make_hybrid(options, device == DeviceName::emu ? make_emulated_device() : make_cuda_device(number), std::move(cpu));
+  return make_hybrid(options, make_device(device, number), std::move(cpu));
+}
+
+Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, const Backend& cpu, int number) {
+  options.validate();
+  if (options.mode == GpuMode::cpu) return {};
+  check_cpu(options, cpu);
+  const auto device = make_device(name, number);
+  program_of(*device, options, kernel, resolve(options.placement, options.mode, device->caps(), kernel.layout.floats() * sizeof(float)), 1);
+  return device->caps();
 }
 
 }  // namespace sounder::cuda

@@ -17,4 +17,7 @@ DeviceStatus status_of(DeviceName device);
 /// the rule is not sgd, or if the placement cannot work.
 std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName device, std::unique_ptr<Backend> cpu, int number = 0);
 
+/// What the device is. Throws the Error that the run of such a backend would end with before its first step: before it has begun.
+Caps check(const GpuOptions& options, DeviceName device, const Kernel& kernel, const Backend& cpu, int number = 0);
+
 }  // namespace sounder::cuda
