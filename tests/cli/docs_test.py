@@ -1,7 +1,9 @@
 """The documents name every mode and model, and their tables name no other."""
 
+import os
 import pathlib
 import re
+import subprocess
 
 from program import ProgramTest
 
@@ -39,3 +41,11 @@ class Documents(ProgramTest):
         for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
             for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
                 self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
+
+    def test_tables_of_the_gpu(self):
+        page = (ROOT / "docs/gpu.md").read_text()
+        for flag in "--mode", "--placement", "--update", "--merge":
+            said = subprocess.run([os.environ["SOUNDER_BENCH_CUDA"], flag, "?"], capture_output=True, text=True, timeout=60).stderr
+            names = set(re.search("give one of (.*)", said).group(1).split(", "))
+            table = re.search(rf"^\| `{flag}` \|.*?\n\n", page, re.M | re.S).group()
+            self.assertEqual(set(re.findall(r"^\| `(\w[\w-]*)` \|", table, re.M)), names, flag)
