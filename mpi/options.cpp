@@ -33,6 +33,10 @@ void Options::validate(int ranks) const {
   if (dedicated_servers > 0 && !served)
     throw Error(fmt::format("--servers dedicated:{} does not go with --mode {}, which has no servers: leave it out", dedicated_servers,
                             name_of(kRankModes, mode)));
+  if (mode == RankMode::bsp && dedicated_servers > 0)  // who only serves takes no part in what all ranks of a lockstep agree on
+    throw Error(fmt::format("--servers dedicated:{} does not go with --mode bsp, whose servers train too: leave it out, or give --mode ssp "
+                            "--staleness 0 --visibility exact, which waits alike",
+                            dedicated_servers));
   if (mode == RankMode::bsp && architecture == Architecture::server && (deterministic || reducer == ReducerName::deterministic))
     throw Error(fmt::format("{} adds up over a tree of shards, which servers do not: leave --architecture server out",
                             deterministic ? "--deterministic" : "--reducer deterministic"));

@@ -51,6 +51,11 @@ struct GroupLanes {
     for (auto j = static_cast<std::uint32_t>(lane()); j < n; j += G) f(j);
   }
 
+  static __device__ __forceinline__ F load(const float* from) {
+    F f;
+    SOUNDER_UNROLL for (int i = 0; i < 4; ++i) f.v[i] = from[offset() + i];
+    return f;
+  }
   static __device__ __forceinline__ F larger(F a, const F& b) {
     SOUNDER_UNROLL for (int i = 0; i < 4; ++i) a.v[i] = fmaxf(a.v[i], b.v[i]);
     return a;

@@ -40,6 +40,11 @@ struct SimLanes {
     for (std::uint32_t j = 0; j < n; ++j) f(j);
   }
 
+  static F load(const float* from) {
+    F f;
+    std::copy_n(from, kStrip, f.v);
+    return f;
+  }
   static F larger(F a, const F& b) {
     for (int i = 0; i < kStrip; ++i) a.v[i] = std::max(a.v[i], b.v[i]);
     return a;

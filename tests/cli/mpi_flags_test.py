@@ -77,6 +77,8 @@ class BadFlags(RanksTest):
         self.bad(*self.data, "--ranks", "2", says=["--ranks", "--transport inproc", "mpirun -n 2"])
         self.bad(*self.data, "--mode", "local", "--transport", "inproc", "--ranks", "3", "--servers", "dedicated:1", says=["--servers", "local"])
         self.bad(*self.data, "--mode", "async", "--transport", "inproc", "--ranks", "2", "--servers", "dedicated:2", says="--servers")
+        self.bad(*self.data, "--mode", "bsp", "--architecture", "server", "--transport", "inproc", "--ranks", "3", "--servers", "dedicated:1",
+                 says=["--servers", "--mode ssp"])
         self.bad(*self.data, "--mode", "gossip", "--topology", "nowhere", "--transport", "inproc", "--ranks", "2", says="--topology")
         self.bad(*self.data, "--mode", "ssp", "--staleness", "1..3", "--visibility", "exact", says=["--staleness", "--visibility"])
         self.bad(*self.data, "--mode", "backup", "--backup", "2", "--transport", "inproc", "--ranks", "2", says="--backup")

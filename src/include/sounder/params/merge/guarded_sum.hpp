@@ -59,7 +59,7 @@ SOUNDER_INLINE void merge_block(const Cells& cells, GuardedSumBlock& block, cons
     b[i] = current[i] - base;
     F seen = a[i], past = m;
     if (weights) {
-      const F weight = cells.load(weights + i * kStrip);
+      const F weight = Lanes::load(weights + i * kStrip);  // a mask may begin at any float
       b[i] = b[i] * weight;
       seen = seen * weight;
       past = past * weight;
