@@ -232,6 +232,7 @@ class SimTransport final : public Transport {
   Turns* turns() override { return &player_; }
   void abandon() override {}
   void abort(int status) override { ::_exit(status); }
+  bool hands_over() const override { return true; }
 
  private:
   std::shared_ptr<Stage> stage_;
