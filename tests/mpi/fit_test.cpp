@@ -135,7 +135,7 @@ TEST_SUITE("mpi") {
       run.between.partition = PartitionName::range;
       const mpi::Result result = train(run);
       CHECK(result.run.stopped == Stopped::epochs);
-      CHECK(result.run.curve.back().train_loss < 1.2 * alone);
+      CHECK(result.run.curve.back().train_loss < 1.5 * alone);  // of 0.08; it began at 0.69
       CHECK(std::ranges::count(result.ranks, 0u, &mpi::RankReport::examples) >= 1);
     }
   }

@@ -57,8 +57,8 @@ Whole same_for_all(const Loading& loading) {
 TEST_SUITE("mpi") {
   TEST_CASE("shards belong to workers in ranges that cover them") {
     for (int workers = 1; workers <= 100; ++workers) {
-      CHECK(mpi::first_shard_of(workers, workers) == mpi::kVirtualShards);
-      for (int shard = 0; shard < mpi::kVirtualShards; ++shard) {
+      CHECK(mpi::first_shard_of(workers, workers) == std::max(mpi::kVirtualShards, workers));
+      for (int shard = 0; shard < mpi::shards_of(workers); ++shard) {
         const int owner = mpi::owner_of(shard, workers);
         CHECK(mpi::first_shard_of(owner, workers) <= shard);
         CHECK(shard < mpi::first_shard_of(owner + 1, workers));
