@@ -69,6 +69,7 @@ Result measured(const Kernel& kernel, const Dataset& data, Mode mode, int thread
 
 TEST_SUITE("shm") {
   TEST_CASE("telemetry does not change the result of one worker, in any mode and model, and finds nothing there") {
+    if (kThreadSanitizer) return skip("slow, and of one thread");
     for (const auto& model : kModels) {
       const Dataset data = small_set(model.value);
       const Kernel kernel = builtin_kernel({.model = model.value, .l2 = 1e-3, .factors = 20}, data);

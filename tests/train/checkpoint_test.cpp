@@ -32,6 +32,7 @@ Options in_serial(RuleName rule) {
 
 TEST_SUITE("train") {
   TEST_CASE("checkpoint: serial to 5, resumed to 10, is serial to 10: every weight, every point") {
+    if (kThreadSanitizer) return skip("slow, and of one thread");
     for (const auto& model : kModels)
       for (const auto& schedule : kSchedules) {
         CAPTURE(std::string(model.name));

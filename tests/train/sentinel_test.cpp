@@ -147,6 +147,7 @@ TEST_SUITE("train") {
   }
 
   TEST_CASE("sentinel: a huge step is found in the first chunks, in every model and mode") {
+    if (kThreadSanitizer) return skip("slow, and of one thread");
     for (const auto& model : kModels) {
       if (model.value == ModelName::cut) continue;  // its weights are bounded whatever the step
       const bool ratings = format_of(model.value) == Format::ratings;

@@ -86,6 +86,7 @@ TEST_SUITE("train") {
   }
 
   TEST_CASE("simulator: one worker equals serial in every bit, for every model and rule") {
+    if (kThreadSanitizer) return skip("slow, and of one thread");
     for (const auto& model : kModels) {
       const Dataset data = small_set(model.value);
       for (const auto& rule : kRules) {

@@ -39,6 +39,7 @@ struct Hopeless {
 
 TEST_SUITE("train") {
   TEST_CASE("step race: the winner is on the grid, and better than a tenth and than ten times of it") {
+    if (kThreadSanitizer) return skip("slow, and of one thread");
     const struct {
       ModelName model;
       const char* source;
@@ -66,6 +67,7 @@ TEST_SUITE("train") {
   }
 
   TEST_CASE("step race: a second heat corrects a sample that is too thin to tell") {
+    if (kThreadSanitizer) return skip("slow, and of one thread");
     const Dataset data =
         Dataset::train(load("synthetic:netflix,users=6000,items=4000,examples=200000", {.format = Format::ratings}), 1);
     const Kernel kernel = builtin_kernel({.model = ModelName::mf}, data);
