@@ -82,6 +82,10 @@ void check(const CommandLine& line, const CudaSettings& s) {
   if (s.threads.size() > 1) throw Error("--threads takes one number here: leave the others out");
   if (s.device == cuda::DeviceName::none && s.uses_gpu()) throw Error("--device none has no GPU to train on: give --mode cpu");
   check_obeyed_on_gpu(line, s);
+  const bool hybrid = std::find(s.modes.begin(), s.modes.end(), cuda::GpuMode::hybrid) != s.modes.end();
+  if (hybrid && (s.node_mode == Mode::snapshot || s.node_mode == Mode::averaged))
+    throw Error(fmt::format("--node-mode {} writes all parameters anew at the end of a round, and a GPU's updates would be lost: give --node-mode hogwild",
+                            name_of(kModes, s.node_mode)));
   Options options = s.options;
   options.mode = s.node_mode;
   if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);

@@ -135,7 +135,7 @@ class Session {
     for (const TableRow& row : rows)
       if (const auto on_gpu = row.result->telemetry.gpu_updates) {
         const std::uint64_t all = updates_of(*row.result);
-        text += fmt::format("{}: {:.1f} % of the updates by the GPU\n", row.name.label(), all ? 100. * static_cast<double>(*on_gpu) / static_cast<double>(all) : 0.);
+        text += fmt::format("{}: {:.1f} % of the updates by the GPU\n", row.name.label(), all ? 100. * static_cast<double>(std::min(*on_gpu, all)) / static_cast<double>(all) : 0.);
       }
     return text;
   }

@@ -100,16 +100,23 @@ class Periodically {
             changed_.wait_for(lock, milliseconds ? Milliseconds(*milliseconds) : Milliseconds(kPause * took), [&] { return ended_; });
           }
         }) {}
+  ~Periodically() { tell(); }
+  Periodically(const Periodically&) = delete;
+  Periodically& operator=(const Periodically&) = delete;
   void end(std::exception_ptr& first) {
+    tell();
+    task_.join(first);
+  }
+
+ private:
+  void tell() {
     {
       const std::lock_guard lock(door_);
       ended_ = true;
     }
     changed_.notify_all();
-    task_.join(first);
   }
 
- private:
   std::mutex door_;  ///< guards ended_
   std::condition_variable changed_;
   bool ended_ = false;
@@ -144,7 +151,7 @@ class HybridBackend final : public Backend {
     parameters_ = &parameters;
     followed_ = false;
     gpu_examples_.store(0, std::memory_order_relaxed);
-    cpu_->prepare(kernel, data, parameters);
+    if (options_.mode == GpuMode::hybrid) cpu_->prepare(kernel, data, parameters);
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
@@ -162,20 +169,21 @@ class HybridBackend final : public Backend {
                     .order = static_cast<const std::uint32_t*>(order_.get()),
                     .per_chunk = queue.per_chunk(),
                     .rate = round.rate,
-                    .groups = std::max(1, workers_ / options_.gpu_streams)};
+                    .groups = workers_ / drivers()};
     std::exception_ptr error;
     {
       std::optional<Periodically> exchange;
       const bool both = options_.mode == GpuMode::hybrid;
       if (both && mirror_) exchange.emplace(options_.sync_ms, [&] { mirror_->reconcile(share(queue)); });
-      std::vector<std::unique_ptr<Task>> drivers;
-      for (auto& stream : streams_) drivers.push_back(std::make_unique<Task>([&] { drive(*stream, segment, queue); }));
+      std::vector<std::unique_ptr<Task>> tasks;
+      for (int i = 0; i < drivers(); ++i)
+        tasks.push_back(std::make_unique<Task>([&, i] { drive(*streams_[static_cast<std::size_t>(i)], segment, queue); }));
       try {
         if (both) cpu_->run(round, queue);
       } catch (...) {
         error = std::current_exception();
       }
-      for (auto& driver : drivers) driver->join(error);
+      for (auto& task : tasks) task->join(error);
       if (exchange) exchange->end(error);
     }
     if (error) std::rethrow_exception(error);
@@ -196,25 +204,28 @@ class HybridBackend final : public Backend {
   }
 
  private:
+  /// Streams at work: each has a worker at least.
+  int drivers() const { return std::min(options_.gpu_streams, workers_); }
+
   /// One stream: segments of about kSegmentSeconds until the queue is empty.
   void drive(Stream& stream, Segment segment, ChunkQueue& queue) {
     Range done;
     std::size_t chunks = 1 + static_cast<std::size_t>(segment.groups) * kPiece / segment.per_chunk;
-    const auto streams = static_cast<std::size_t>(options_.gpu_streams);
+    const auto streams = static_cast<std::size_t>(drivers());
     while (queue.check(done)) {
       std::size_t last = 0;
       const std::size_t part = std::max<std::size_t>(1, queue.left() / (kLastTakes * streams));
       if (!queue.take(std::min(chunks, part), segment.first, last)) return;
       segment.chunks = last - segment.first;
+      std::size_t examples = 0;
+      for (std::size_t i = segment.first; i < last; ++i) examples += queue.range(i).size();
+      gpu_examples_.fetch_add(examples, std::memory_order_relaxed);  // as soon as they are taken: the exchange asks for our part in those
       const auto begin = Clock::now();
       stream.step(program_, kernel_->model.get(), segment);
       stream.wait();
       const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
       const double more = std::min(2., kSegmentSeconds / std::max(seconds, 1e-6));
       chunks = std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(segment.chunks) * more));
-      std::size_t examples = 0;
-      for (std::size_t i = segment.first; i < last; ++i) examples += queue.range(i).size();
-      gpu_examples_.fetch_add(examples, std::memory_order_relaxed);
       done = queue.range(last - 1);
     }
   }
