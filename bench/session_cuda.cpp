@@ -27,7 +27,7 @@ class Session {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
     check_resume(loaded_.problem(kernel_, settings_), settings_.options);
     for (const GpuMode mode : settings_.modes) {
-      const cuda::Caps caps = cuda::check(gpu_of(mode), settings_.device, kernel_, *shm::make_backend(options()));
+      const cuda::Caps caps = cuda::check(gpu_of(mode), settings_.gpu.device, kernel_, *shm::make_backend(options()));
       if (mode != GpuMode::cpu) gpu_ = caps.name;
     }
     if (!settings.json.empty()) files_.emplace_back(settings.json);
@@ -70,7 +70,7 @@ class Session {
   }
 
   cuda::GpuOptions gpu_of(GpuMode mode) const {
-    cuda::GpuOptions gpu = settings_.gpu;
+    cuda::GpuOptions gpu = settings_.gpu.options;
     gpu.mode = mode;
     return gpu;
   }
@@ -93,20 +93,14 @@ class Session {
 
   /// What bench_cuda alone has.
   Json own_options() const {
-    const cuda::GpuOptions& gpu = settings_.gpu;
-    return {{"backoff", settings_.options.backoff},
-            {"device", name_of(cuda::kDevices, settings_.device)},
-            {"placement", name_of(cuda::kPlacements, gpu.placement)},
-            {"update", name_of(cuda::kUpdates, gpu.update)},
-            {"gpu_streams", gpu.gpu_streams},
-            {"gpu_workers", or_null(gpu.gpu_workers)},
-            {"sync_ms", or_null(gpu.sync_ms)},
-            {"merge", name_of(cuda::kMerges, gpu.merge)}};
+    Json options = gpu_options(settings_.gpu);
+    options["backoff"] = settings_.options.backoff;
+    return options;
   }
 
   Result run_one(GpuMode mode, RunFacts& facts) {
     const Options options = this->options();
-    const auto backend = cuda::make_backend(gpu_of(mode), settings_.device, shm::make_backend(options));
+    const auto backend = cuda::make_backend(gpu_of(mode), settings_.gpu.device, shm::make_backend(options));
     for (RecordFile& file : files_) file.write(run_record(settings_, facts, own_options()));
     Exchange alone;
     Result result = [&] {
@@ -151,7 +145,7 @@ class Session {
 }  // namespace
 
 int run_session(const CudaSettings& settings) {
-  if (const cuda::DeviceStatus status = cuda::status_of(settings.device); settings.uses_gpu() && status.absence != cuda::Absence::none) {
+  if (const cuda::DeviceStatus status = cuda::status_of(settings.gpu.device); settings.uses_gpu() && status.absence != cuda::Absence::none) {
     fmt::print(stderr, "bench_cuda: {}\n", status.sentence);
     return kNoDevice;
   }

@@ -5,17 +5,14 @@
 #include <optional>
 #include <vector>
 
-#include <sounder/cuda/options.hpp>
-
-#include "settings.hpp"
+#include "flags_gpu.hpp"
 
 namespace sounder::bench {
 
 struct CudaSettings : Settings {
   std::vector<cuda::GpuMode> modes{cuda::GpuMode::hybrid};
   Mode node_mode = Mode::hogwild;  ///< of the CPU threads
-  cuda::DeviceName device = cuda::DeviceName::automatic;
-  cuda::GpuOptions gpu;            ///< its mode is set anew for each run
+  GpuSide gpu;
 
   bool uses_gpu() const {
     return std::any_of(modes.begin(), modes.end(), [](cuda::GpuMode mode) { return mode != cuda::GpuMode::cpu; });
