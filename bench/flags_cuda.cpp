@@ -47,6 +47,8 @@ void check(const CommandLine& line, const CudaSettings& s) {
   if (hybrid && (s.node_mode == Mode::snapshot || s.node_mode == Mode::averaged))
     throw Error(fmt::format("--node-mode {} writes all parameters anew at the end of a round, and a GPU's updates would be lost: give --node-mode hogwild",
                             name_of(kModes, s.node_mode)));
+  if (hybrid && s.node_mode == Mode::conflictfree)
+    throw Error("--node-mode conflictfree steps on blocks of the whole set, not on the chunks that the GPU leaves: give --node-mode hogwild");
   Options options = s.options;
   options.mode = s.node_mode;
   if (const std::string reason = shm::refusal(options); !reason.empty()) throw Error(reason);

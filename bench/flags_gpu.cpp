@@ -48,7 +48,7 @@ void check_obeyed_by_gpu(const CommandLine& line, const GpuSide& gpu, std::span<
   if (gpu.device == cuda::DeviceName::none && std::ranges::any_of(modes, [](GpuMode mode) { return mode != GpuMode::cpu; }))
     throw Error(fmt::format("--device none has no GPU to train on: leave it out, or give {} another name", flag));
   const cuda::PlacementName placement = gpu.options.placement;
-  const bool one_copy = placement != cuda::PlacementName::automatic && placement != cuda::PlacementName::mirror;
+  const bool one_copy = placement != cuda::PlacementName::automatic && placement != cuda::PlacementName::mirror && placement != cuda::PlacementName::split;
   for (const char* const of_mirror : {"--sync-ms", "--merge"})
     if (line.given(of_mirror) && one_copy)
       throw Error(fmt::format("{} does nothing with --placement {}, which keeps one copy: leave it out, or give --placement mirror", of_mirror,

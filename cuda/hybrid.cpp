@@ -1,10 +1,6 @@
 // The trainer: streams of a device and the workers of a CPU backend pull chunks from the same queue.
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,15 +10,12 @@
 #include "device_data.hpp"
 #include "hybrid.hpp"
 #include "mirror.hpp"
+#include "split.hpp"
+#include "tasks.hpp"
 #include "workers.hpp"
 
 namespace sounder::cuda {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-using Milliseconds = std::chrono::duration<double, std::milli>;
-
-constexpr int kPause = 4;  ///< the bus is busy with exchanges a fifth of the time
 
 constexpr double kSegmentSeconds = 5e-3;  ///< of a kernel: the step size, a stop and the end of a round are seen between segments
 constexpr std::size_t kLastTakes = 4;     ///< a stream takes at most 1/kLastTakes of its part of what is left, so that all end together
@@ -41,87 +34,23 @@ void check_cpu(const GpuOptions& options, const Backend& cpu) {
     throw Error("--node-mode keeps private windows over the parameters, which memory shared with a GPU does not allow: give --node-mode hogwild");
 }
 
-StepProgram program_of(Device& device, const GpuOptions& options, const Kernel& kernel, const Plan& plan, double nonzeros) {
+/// The model's kernel for the placement that is right for both, which is left in `plan`.
+StepProgram program_of(Device& device, const GpuOptions& options, const Kernel& kernel, double nonzeros, Plan& plan) {
   if (kernel.rule != RuleName::sgd)
     throw Error(fmt::format("--rule {} has no kernel for GPUs: give --rule sgd, or train on CPU threads alone", name_of(kRules, kernel.rule)));
+  const StepProgram racy = device.program(kernel, UpdateName::racy, false, nonzeros);
+  if (!racy.start) throw Error(fmt::format("--model {} has no kernel for GPUs: give another model, or train on CPU threads alone", kernel.name));
+  plan = resolve(options.placement, options.mode, device.caps(), kernel.layout.floats() * sizeof(float), racy.owned.has_value());
   const StepProgram program = device.program(kernel, options.update, plan.system_scope, nonzeros);
-  if (program.start) return program;
-  if (options.update == UpdateName::racy || !device.program(kernel, UpdateName::racy, plan.system_scope, nonzeros).start)
-    throw Error(fmt::format("--model {} has no kernel for GPUs: give another model, or train on CPU threads alone", kernel.name));
-  throw Error(fmt::format("--model {} has no kernel for --update {}: give --update racy", kernel.name, name_of(kUpdates, options.update)));
+  if (!program.start)
+    throw Error(fmt::format("--model {} has no kernel for --update {}: give --update racy", kernel.name, name_of(kUpdates, options.update)));
+  return program;
 }
 
 std::unique_ptr<Device> make_device(DeviceName device, int number) {
   if (const DeviceStatus status = status_of(device); status.absence != Absence::none) throw Error(status.sentence);
   return device == DeviceName::emu ? make_emulated_device() : make_cuda_device(number);
 }
-
-/// Runs f() in a thread of its own; join() rethrows what it threw.
-class Task {
- public:
-  template <class F>
-  explicit Task(F f)
-      : thread_([this, f = std::move(f)] {
-          try {
-            f();
-          } catch (...) {
-            error_ = std::current_exception();
-          }
-        }) {}
-  ~Task() {
-    if (thread_.joinable()) thread_.join();
-  }
-  Task(const Task&) = delete;
-  Task& operator=(const Task&) = delete;
-  /// Joins; the first error stays in `first`.
-  void join(std::exception_ptr& first) {
-    thread_.join();
-    if (error_ && !first) first = error_;
-  }
-
- private:
-  std::exception_ptr error_;  ///< written by the thread, read after it was joined
-  std::thread thread_;
-};
-
-/// Calls f() every so often until end(): after a pause of so many milliseconds, or of kPause times what f() took.
-class Periodically {
- public:
-  template <class F>
-  Periodically(std::optional<double> milliseconds, F f)
-      : task_([this, milliseconds, f = std::move(f)] {
-          std::unique_lock lock(door_);
-          while (!ended_) {
-            lock.unlock();
-            const auto begin = Clock::now();
-            f();
-            const auto took = Clock::now() - begin;
-            lock.lock();
-            changed_.wait_for(lock, milliseconds ? Milliseconds(*milliseconds) : Milliseconds(kPause * took), [&] { return ended_; });
-          }
-        }) {}
-  ~Periodically() { tell(); }
-  Periodically(const Periodically&) = delete;
-  Periodically& operator=(const Periodically&) = delete;
-  void end(std::exception_ptr& first) {
-    tell();
-    task_.join(first);
-  }
-
- private:
-  void tell() {
-    {
-      const std::lock_guard lock(door_);
-      ended_ = true;
-    }
-    changed_.notify_all();
-  }
-
-  std::mutex door_;  ///< guards ended_
-  std::condition_variable changed_;
-  bool ended_ = false;
-  Task task_;
-};
 
 class HybridBackend final : public Backend {
  public:
@@ -135,59 +64,38 @@ class HybridBackend final : public Backend {
 
   Parameters make_parameters(const Layout& layout) override {
     const std::size_t bytes = layout.floats() * sizeof(float);
-    plan_ = resolve(options_.placement, options_.mode, device_->caps(), bytes);
+    plan_ = resolve(options_.placement, options_.mode, device_->caps(), bytes, true);  // whether rows are owned makes no difference to the master's memory
     return Parameters(layout, Memory(layout.floats(), device_->allocate(plan_.master, bytes)));
   }
 
   void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
     const double nonzeros = static_cast<double>(data.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, data.size()));
-    program_ = program_of(*device_, options_, kernel, plan_, nonzeros);
+    program_ = program_of(*device_, options_, kernel, nonzeros, plan_);
     kernel_ = &kernel;
-    data_.emplace(*device_, data);
+    dealer_.reset();
+    if (plan_.split) dealer_.emplace(kernel, data, *program_.owned, both());
+    const Dataset& ordered = dealer_ ? dealer_->data() : data;
+    data_.emplace(*device_, ordered);
     mirror_.reset();
-    if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge));
+    if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program_.owned : std::nullopt);
     order_ = device_->allocate(Where::device, std::max<std::size_t>(1, data.size()) * sizeof(std::uint32_t));
     workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update != UpdateName::racy));
     parameters_ = &parameters;
     followed_ = false;
     gpu_examples_.store(0, std::memory_order_relaxed);
-    if (options_.mode == GpuMode::hybrid) cpu_->prepare(kernel, data, parameters);
+    if (both()) cpu_->prepare(kernel, ordered, parameters);
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
     before_round_ = gpu_examples_.load(std::memory_order_relaxed);
-    if (mirror_ && !(round.untouched && followed_)) mirror_->refresh();
+    if (dealer_) dealer_->open(round, queue, team().size());
+    bring_mirror(round.untouched && followed_);
     followed_ = true;
+    if (dealer_) return train(round, dealer_->cpu(), dealer_->gpu(), queue);
     // A CPU thread must not hold more than it can do while the GPU does the rest.
     const int threads = team().size();
     queue.expect(std::max(threads, static_cast<int>(std::min(1e4, threads * (1 + gpu_per_cpu_)))));
-    streams_[0]->copy(order_.get(), queue.order().data(), queue.order().size_bytes());
-    streams_[0]->wait();
-    Segment segment{.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
-                    .examples = data_->examples(),
-                    .rarity = data_->rarity(),
-                    .order = static_cast<const std::uint32_t*>(order_.get()),
-                    .per_chunk = queue.per_chunk(),
-                    .rate = round.rate,
-                    .groups = workers_ / drivers()};
-    std::exception_ptr error;
-    {
-      std::optional<Periodically> exchange;
-      const bool both = options_.mode == GpuMode::hybrid;
-      if (both && mirror_) exchange.emplace(options_.sync_ms, [&] { mirror_->reconcile(share(queue)); });
-      std::vector<std::unique_ptr<Task>> tasks;
-      for (int i = 0; i < drivers(); ++i)
-        tasks.push_back(std::make_unique<Task>([&, i] { drive(*streams_[static_cast<std::size_t>(i)], segment, queue); }));
-      try {
-        if (both) cpu_->run(round, queue);
-      } catch (...) {
-        error = std::current_exception();
-      }
-      for (auto& task : tasks) task->join(error);
-      if (exchange) exchange->end(error);
-    }
-    if (error) std::rethrow_exception(error);
-    if (mirror_) mirror_->reconcile(share(queue));  // nobody trains: now both copies hold all updates
+    train(round, queue, queue, queue);
     const double on_gpu = share(queue);
     gpu_per_cpu_ = std::clamp(on_gpu / std::max(1 - on_gpu, 1e-3), 0.1, 1e3);
   }
@@ -199,11 +107,63 @@ class HybridBackend final : public Backend {
     return telemetry;
   }
   std::string remark() const override {
-    return fmt::format("{}: placement {}, {}; {} workers of {} lanes in {} streams", device_->caps().name, name_of(kPlacements, plan_.placement),
-                       plan_.why, workers_, program_.lanes, options_.gpu_streams);
+    std::string text = fmt::format("{}: placement {}, {}; {} workers of {} lanes in {} streams", device_->caps().name,
+                                   name_of(kPlacements, plan_.placement), plan_.why, workers_, program_.lanes, options_.gpu_streams);
+    if (dealer_) text += fmt::format("; an exchange is of {} bytes, that of a mirror of all would be of {}", mirror_->bytes_exchanged(), mirror_->bytes());
+    return text;
   }
 
  private:
+  bool both() const { return options_.mode == GpuMode::hybrid; }
+
+  /// What the GPU is about to train on comes to it. `current`: it holds what the last round left.
+  void bring_mirror(bool current) {
+    if (!mirror_) return;
+    if (!current) mirror_->refresh();
+    if (!dealer_) return;
+    const std::size_t first = dealer_->cut().rows, rows = dealer_->rows();
+    mirror_->hand_to_device(first, current ? std::max(first, held_from_) : rows);
+    held_from_ = first;
+  }
+
+  /// Both sides train until their queues are empty, and the parameters hold all of it. `whole`: what says how far the round is.
+  void train(const Round& round, ChunkQueue& cpu_queue, ChunkQueue& gpu_queue, const ChunkQueue& whole) {
+    streams_[0]->copy(order_.get(), gpu_queue.order().data(), gpu_queue.order().size_bytes());
+    streams_[0]->wait();
+    const Segment segment{.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
+                          .examples = dealer_ ? tail(data_->examples(), dealer_->cut().examples) : data_->examples(),
+                          .rarity = data_->rarity(),
+                          .order = static_cast<const std::uint32_t*>(order_.get()),
+                          .per_chunk = gpu_queue.per_chunk(),
+                          .rate = round.rate,
+                          .groups = workers_ / drivers()};
+    std::exception_ptr error;
+    const auto begin = Clock::now();
+    const auto since = [begin] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+    double cpu_seconds = 0, gpu_seconds = 0;
+    {
+      std::optional<Periodically> exchange;
+      if (both() && mirror_) exchange.emplace(options_.sync_ms, [&] { mirror_->reconcile(share(whole)); });
+      std::vector<std::unique_ptr<Task>> tasks;
+      std::vector<double> ends(static_cast<std::size_t>(drivers()));
+      for (std::size_t i = 0; i < ends.size(); ++i)
+        tasks.push_back(std::make_unique<Task>([&, i] { drive(*streams_[i], segment, gpu_queue), ends[i] = since(); }));
+      try {
+        if (both()) cpu_->run(round, cpu_queue), cpu_seconds = since();
+      } catch (...) {
+        error = std::current_exception();
+      }
+      for (auto& task : tasks) task->join(error);
+      gpu_seconds = *std::max_element(ends.begin(), ends.end());
+      if (exchange) exchange->end(error);
+    }
+    if (error) std::rethrow_exception(error);
+    if (mirror_) mirror_->reconcile(share(whole));  // nobody trains: now both copies hold all updates
+    if (!dealer_) return;
+    mirror_->hand_to_host(dealer_->cut().rows, dealer_->rows());
+    dealer_->close(cpu_seconds, gpu_seconds);
+  }
+
   /// Streams at work: each has a worker at least.
   int drivers() const { return std::min(options_.gpu_streams, workers_); }
 
@@ -223,6 +183,7 @@ class HybridBackend final : public Backend {
       const auto begin = Clock::now();
       stream.step(program_, kernel_->model.get(), segment);
       stream.wait();
+      if (dealer_) dealer_->stepped(examples);
       const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
       const double more = std::min(2., kSegmentSeconds / std::max(seconds, 1e-6));
       chunks = std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(segment.chunks) * more));
@@ -247,11 +208,13 @@ class HybridBackend final : public Backend {
   Parameters* parameters_ = nullptr;
   std::optional<DeviceData> data_;
   std::optional<Mirror> mirror_;
+  std::optional<Dealer> dealer_;
   std::shared_ptr<void> order_;
   int workers_ = 1;
   // Written by: the drivers. Read by: the exchange and telemetry(). Order: relaxed; a count alone.
   std::atomic<std::uint64_t> gpu_examples_{0};
   std::uint64_t before_round_ = 0;  ///< of them
+  std::size_t held_from_ = 0;       ///< the first owned row that the device holds
   bool followed_ = false;           ///< the mirror holds what the last round left
   double gpu_per_cpu_ = 8;          ///< examples of the GPU for each of the CPU, in the last round
 };
@@ -284,7 +247,8 @@ Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, con
   if (options.mode == GpuMode::cpu) return {};
   check_cpu(options, cpu);
   const auto device = make_device(name, number);
-  program_of(*device, options, kernel, resolve(options.placement, options.mode, device->caps(), kernel.layout.floats() * sizeof(float)), 1);
+  Plan plan;
+  program_of(*device, options, kernel, 1, plan);
   return device->caps();
 }
 

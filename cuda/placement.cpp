@@ -24,9 +24,11 @@ void check_managed(PlacementName asked, const Caps& caps, std::size_t bytes) {
                             name_of(kPlacements, asked), bytes >> 20, managed_budget(caps) >> 20, caps.name));
 }
 
-PlacementName choose(GpuMode mode, const Caps& caps, std::string& why) {
+PlacementName choose(GpuMode mode, const Caps& caps, bool owned, std::string& why) {
   if (mode == GpuMode::gpu) return why = "only the GPU trains: one copy, in its own memory", PlacementName::device;
   if (coherent(caps)) return why = "the link is coherent: one copy on the GPU, which CPU threads reach as well", PlacementName::device;
+  if (owned)
+    return why = "CPU and GPU are joined by a bus: each trains the examples of rows of its own, and only the rest is reconciled all the time", PlacementName::split;
   why = caps.concurrent_managed_access ? "CPU and GPU are joined by a bus: each trains on its own side, and the two copies are reconciled all the time"
                                        : "managed memory cannot be shared while both work: a pinned master, and a copy on the GPU";
   return PlacementName::mirror;
@@ -36,11 +38,11 @@ PlacementName choose(GpuMode mode, const Caps& caps, std::string& why) {
 
 std::size_t managed_budget(const Caps& caps) { return std::min(8 * kGiB, caps.free_bytes / 4); }
 
-Plan resolve(PlacementName asked, GpuMode mode, const Caps& caps, std::size_t bytes) {
+Plan resolve(PlacementName asked, GpuMode mode, const Caps& caps, std::size_t bytes, bool owned) {
   Plan plan{.placement = asked};
   if (mode == GpuMode::cpu) return {.placement = PlacementName::host, .why = "no GPU trains"};
   if (asked == PlacementName::automatic)
-    plan.placement = choose(mode, caps, plan.why);
+    plan.placement = choose(mode, caps, owned, plan.why);
   else
     plan.why = "as asked";
   const bool shared = mode == GpuMode::hybrid;
@@ -68,11 +70,17 @@ Plan resolve(PlacementName asked, GpuMode mode, const Caps& caps, std::size_t by
         plan.mirrored = true;
       }
       break;
+    case PlacementName::split:
+      if (!owned)
+        throw Error("--placement split deals out examples by the rows of a table that the model declares as owned, as mf does its users, and "
+                    "this model declares none: give --placement mirror");
+      [[fallthrough]];
     case PlacementName::mirror: {
       // The master is managed where that is safe, so that either side could hold it; else pinned, which the GPU reaches as well.
       const bool managed = caps.concurrent_managed_access && bytes <= managed_budget(caps);
       plan.master = managed ? Where::host : Where::pinned;
       plan.mirrored = true;
+      plan.split = plan.placement == PlacementName::split;
       break;
     }
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include <sounder/cuda/caps.hpp>
 #include <sounder/cuda/options.hpp>
@@ -20,6 +21,7 @@ struct StepProgram {
   using Start = void (*)(const void* model, const Segment&, void* stream);
   Start start = nullptr;  ///< null: the model has no such kernel
   int lanes = 32;         ///< threads that make up a worker
+  std::optional<std::size_t> owned{};  ///< the table that the model declares as `owned`: each example touches one row of it
 };
 
 /// What an exchange between master and mirror is about. Blocks are of kBlockFloats floats.

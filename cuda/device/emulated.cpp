@@ -144,7 +144,7 @@ class EmulatedDevice final : public Device {
   StepProgram program(const Kernel& kernel, UpdateName update, bool, double nonzeros) override {
     StepProgram program;
     const auto found = [&]<class M, int kLanes>() {
-      program = {.start = update == UpdateName::racy ? play<M, kLanes, false> : play<M, kLanes, true>, .lanes = kLanes};
+      program = {.start = update == UpdateName::racy ? play<M, kLanes, false> : play<M, kLanes, true>, .lanes = kLanes, .owned = owned_table<M>()};
     };
     if (!kernel.type) return program;
     with_any_linear(*kernel.type, nonzeros, found) || with_mf(*kernel.type, found) || with_fm(*kernel.type, found) ||

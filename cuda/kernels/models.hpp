@@ -1,6 +1,8 @@
 // The models that have kernels, each with the number of lanes of a worker.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <typeinfo>
 
 #include <sounder/model/fm.hpp>
@@ -14,6 +16,15 @@ namespace sounder::cuda {
 
 /// Lanes that hold a row of W floats, 4 each.
 constexpr int lanes_of(int width) { return width >= 128 ? 32 : width / 4; }
+
+/// The table that a model declares as `owned`.
+template <class M>
+constexpr std::optional<std::size_t> owned_table() {
+  if constexpr (requires { M::owned; })
+    return static_cast<std::size_t>(M::owned.index);
+  else
+    return std::nullopt;
+}
 
 inline constexpr double kShortExample = 24;  ///< nonzeros up to which 8 lanes are better than 32
 

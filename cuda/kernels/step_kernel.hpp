@@ -42,7 +42,7 @@ void start(const void* model, const Segment& segment, void* stream) {
 template <class M, int kLanes, Forms kForms, Scope kScope, UpdateName kUpdate>
 StepProgram program_of() {
   preload(reinterpret_cast<const void*>(&steps<M, kLanes, kForms, kScope>));
-  return {.start = start<M, kLanes, kForms, kScope, kUpdate>, .lanes = kLanes};
+  return {.start = start<M, kLanes, kForms, kScope, kUpdate>, .lanes = kLanes, .owned = owned_table<M>()};
 }
 
 /// A kernel for each form where the GPU trains on its own memory; one for all where the bus sets the pace.

@@ -61,6 +61,17 @@ class Runs(CudaTest):
                 self.assertEqual(summary["cpu_updates"] + summary["gpu_updates"], 4000)
                 self.assertLess(summary["train_loss"], 0.95 * records["point"][0]["train_loss"])
 
+    def test_a_split_deals_out_users(self):
+        ratings = ("--data", "synthetic:netflix,users=200,items=50,examples=3000", "--model", "mf", "--factors", "16", "--threads", "2", "--epochs", "3")
+        for flags, placement in ((("--placement", "split"), "split"), (("--placement", "mirror"), "mirror")):
+            records = self.records(*ratings, *EMULATED, "--mode", "hybrid", *flags)
+            summary = records["summary"][0]
+            self.assertIn(f"placement {placement}", summary["remark"])
+            self.assertEqual("an exchange is of" in summary["remark"], placement == "split")
+            self.assertEqual(summary["cpu_updates"] + summary["gpu_updates"], 9000)
+            self.assertGreater(min(summary["cpu_updates"], summary["gpu_updates"]), 0)
+            self.assertLess(summary["train_loss"], records["point"][0]["train_loss"])
+
     def test_every_model_with_a_kernel(self):
         ratings = self.file("ratings.tsv", RATINGS)
         for model in "logistic", "svm", "squared", "softmax", "fm", "mf":
@@ -134,6 +145,8 @@ class BadInput(CudaTest):
                             ((*SMALL, "--model", "mlp"), ["--model mlp", "give another model"]),
                             (graph, ["--model cut", "give another model"]),
                             ((*SMALL, "--placement", "device"), ["--placement device", "coherent link", "--mode gpu"]),
+                            ((*SMALL, "--placement", "split"), ["--placement split", "declares none", "give --placement mirror"]),
+                            ((*SMALL, "--node-mode", "conflictfree"), ["--node-mode conflictfree", "give --node-mode hogwild"]),
                             ((*SMALL, "--node-mode", "averaged"), ["--node-mode averaged", "give --node-mode hogwild"]),
                             ((*SMALL, "--node-mode", "snapshot"), ["--node-mode snapshot", "give --node-mode hogwild"]),
                             ((*SMALL, "--node-mode", "cached"), ["--node-mode", "private windows", "give --node-mode hogwild"])):
@@ -147,7 +160,7 @@ class BadInput(CudaTest):
     def test_bad_values(self):
         for flags, says in ((("--mode", "warp"), ["--mode", "warp", "cpu, gpu, hybrid"]),
                             (("--device", "tpu"), ["--device", "auto, cuda, emu, none"]),
-                            (("--placement", "split"), ["--placement", "split", "mirror"]),
+                            (("--placement", "both"), ["--placement", "both", "mirror"]),
                             (("--update", "fast"), ["--update", "racy, red, red-sys"]),
                             (("--merge", "max"), ["--merge", "auto, sum, mean"]),
                             (("--gpu-streams", "0"), ["--gpu-streams 0", "1 to 64"]),

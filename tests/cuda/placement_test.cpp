@@ -34,6 +34,7 @@ TEST_SUITE("cuda") {
       PlacementName placement;
       Where master;
       bool mirrored, system_scope;
+      bool owned = false, split = false;
     };
     const Row rows[] = {
         {GpuMode::hybrid, pcie(), kMiB, PlacementName::mirror, Where::host, true, false},
@@ -42,22 +43,28 @@ TEST_SUITE("cuda") {
         {GpuMode::hybrid, pcie(), 9 * kGiB, PlacementName::mirror, Where::pinned, true, false},  // over the budget of managed memory
         {GpuMode::gpu, pcie(), kMiB, PlacementName::device, Where::pinned, true, false},
         {GpuMode::gpu, without_managed(), kMiB, PlacementName::device, Where::pinned, true, false},
+        {GpuMode::hybrid, pcie(), kMiB, PlacementName::split, Where::host, true, false, true, true},
+        {GpuMode::hybrid, without_managed(), kMiB, PlacementName::split, Where::pinned, true, false, true, true},
+        {GpuMode::hybrid, pcie(), 9 * kGiB, PlacementName::split, Where::pinned, true, false, true, true},
+        {GpuMode::hybrid, grace(), kMiB, PlacementName::device, Where::managed_on_device, false, true, true, false},
+        {GpuMode::gpu, pcie(), kMiB, PlacementName::device, Where::pinned, true, false, true, false},
     };
     for (const Row& row : rows) {
       CAPTURE(static_cast<int>(row.placement));
-      const Plan plan = resolve(PlacementName::automatic, row.mode, row.caps, row.bytes);
+      const Plan plan = resolve(PlacementName::automatic, row.mode, row.caps, row.bytes, row.owned);
       CHECK(plan.placement == row.placement);
       CHECK(plan.master == row.master);
       CHECK(plan.mirrored == row.mirrored);
+      CHECK(plan.split == row.split);
       CHECK(plan.system_scope == row.system_scope);
       CHECK_FALSE(plan.why.empty());
     }
   }
 
   TEST_CASE("placement: what is asked for and cannot work is refused, with what to give instead") {
-    const auto refused = [](PlacementName placement, const Caps& caps, std::size_t bytes) {
+    const auto refused = [](PlacementName placement, const Caps& caps, std::size_t bytes, bool owned = false) {
       try {
-        resolve(placement, GpuMode::hybrid, caps, bytes);
+        resolve(placement, GpuMode::hybrid, caps, bytes, owned);
       } catch (const Error& error) {
         return std::string(error.what()).find("give --placement") != std::string::npos;
       }
@@ -67,6 +74,8 @@ TEST_SUITE("cuda") {
     CHECK(refused(PlacementName::managed, without_managed(), kMiB));
     CHECK(refused(PlacementName::host, pcie(), 9 * kGiB));
     CHECK(refused(PlacementName::device, pcie(), kMiB));  // its pages would move with every touch
+    CHECK(refused(PlacementName::split, pcie(), kMiB));  // the model declares no owned rows
+    CHECK_FALSE(refused(PlacementName::split, pcie(), kMiB, true));
     CHECK_FALSE(refused(PlacementName::host, pcie(), kMiB));
     CHECK_FALSE(refused(PlacementName::pinned, without_managed(), 9 * kGiB));
     CHECK_FALSE(refused(PlacementName::device, grace(), kMiB));
@@ -82,7 +91,7 @@ TEST_SUITE("cuda") {
       for (const GpuMode mode : {GpuMode::gpu, GpuMode::hybrid}) {
         CAPTURE(std::string(placement.name));
         if (placement.value == PlacementName::device && mode == GpuMode::hybrid) continue;
-        const Plan plan = resolve(placement.value, mode, pcie(), kMiB);
+        const Plan plan = resolve(placement.value, mode, pcie(), kMiB, true);
         CHECK(plan.system_scope == (mode == GpuMode::hybrid && !plan.mirrored));
         CHECK(plan.placement != PlacementName::automatic);
       }

@@ -25,11 +25,12 @@ inline constexpr std::array<Named<DeviceName>, 4> kDevices{{
 }};
 
 /// Where the parameters live that CPU threads and GPU streams share.
-enum class PlacementName { automatic, host, mirror, managed, device, pinned };
-inline constexpr std::array<Named<PlacementName>, 6> kPlacements{{
+enum class PlacementName { automatic, host, mirror, split, managed, device, pinned };
+inline constexpr std::array<Named<PlacementName>, 7> kPlacements{{
     {PlacementName::automatic, "auto", "by what the device can do; the choice and its reason are printed"},
     {PlacementName::host, "host", "one copy: managed memory kept on the host, which the GPU reads and writes over the bus"},
     {PlacementName::mirror, "mirror", "a managed master that CPU threads update in place, and a copy on the GPU, reconciled lock-free"},
+    {PlacementName::split, "split", "as mirror, but examples are dealt by rows that one side owns (mf: users), and only the other rows are reconciled"},
     {PlacementName::managed, "managed", "one copy in managed memory without advice, for contrast: its pages move to who touches them"},
     {PlacementName::device, "device", "one copy on the GPU; with CPU threads at work only where the link is coherent"},
     {PlacementName::pinned, "pinned", "one copy in pinned host memory, for contrast: as host, without managed memory"},

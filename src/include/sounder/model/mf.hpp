@@ -27,6 +27,7 @@ struct MatrixFactorization {
   static constexpr Task kTask = Task::rating;
   static constexpr const char* kName = "mf";
   static constexpr int kArity = 2;
+  static constexpr auto owned = users;  ///< every example touches exactly one of its rows: dealt by these, no two sides train the same row
 
   float l2 = 0;
   int factors = W;
