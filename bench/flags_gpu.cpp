@@ -20,8 +20,8 @@ struct FlagOfModes {
 
 std::vector<FlagOfModes> flags_of_modes() {
   using enum GpuMode;
-  return {{"--placement", {gpu, hybrid}}, {"--update", {gpu, hybrid}}, {"--gpu-streams", {gpu, hybrid}}, {"--gpu-workers", {gpu, hybrid}},
-          {"--sync-ms", {hybrid}},        {"--merge", {hybrid}}};
+  return {{"--placement", {gpu, hybrid}}, {"--update", {gpu, hybrid}}, {"--storage", {gpu, hybrid}}, {"--gpu-streams", {gpu, hybrid}},
+          {"--gpu-workers", {gpu, hybrid}}, {"--sync-ms", {hybrid}},     {"--merge", {hybrid}}};
 }
 
 }  // namespace
@@ -30,7 +30,8 @@ void declare_gpu(CommandLine& line, GpuSide& gpu) {
   cuda::GpuOptions& o = gpu.options;
   line.name("--device", cuda::kDevices, gpu.device, "what the GPU's part trains on (default auto)");
   line.name("--placement", cuda::kPlacements, o.placement, "where the parameters live that CPU threads and GPU share (default auto)");
-  line.name("--update", cuda::kUpdates, o.update, "how kernels write (default red)");
+  line.name("--update", cuda::kUpdates, o.update, "how kernels write (default red; racy where --storage has 16 bits)");
+  line.name("--storage", cuda::kStorages, o.storage, "what a cell of a row is in the copy that the GPU trains on; its arithmetic is that of floats (default f32)");
   line.number<int>("--gpu-streams", o.gpu_streams, fmt::format("streams that train at the same time (default {})", o.gpu_streams));
   line.number<int>("--gpu-workers", o.gpu_workers, "examples that the GPU steps on at the same time (default: by how often they would meet in a row)");
   line.number<double>("--sync-ms", o.sync_ms, "milliseconds between two exchanges of master and mirror, 0: no pause (default: four times as long as one takes)");
@@ -67,7 +68,8 @@ Json gpu_options(const GpuSide& gpu) {
   const cuda::GpuOptions& o = gpu.options;
   return {{"device", name_of(cuda::kDevices, gpu.device)},
           {"placement", name_of(cuda::kPlacements, o.placement)},
-          {"update", name_of(cuda::kUpdates, o.update)},
+          {"update", name_of(cuda::kUpdates, o.update_form())},
+          {"storage", name_of(cuda::kStorages, o.storage)},
           {"gpu_streams", o.gpu_streams},
           {"gpu_workers", or_null(o.gpu_workers)},
           {"sync_ms", or_null(o.sync_ms)},

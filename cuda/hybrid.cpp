@@ -11,6 +11,7 @@
 #include "hybrid.hpp"
 #include "mirror.hpp"
 #include "split.hpp"
+#include "storage.hpp"
 #include "tasks.hpp"
 #include "workers.hpp"
 
@@ -38,12 +39,16 @@ void check_cpu(const GpuOptions& options, const Backend& cpu) {
 StepProgram program_of(Device& device, const GpuOptions& options, const Kernel& kernel, double nonzeros, Plan& plan) {
   if (kernel.rule != RuleName::sgd)
     throw Error(fmt::format("--rule {} has no kernel for GPUs: give --rule sgd, or train on CPU threads alone", name_of(kRules, kernel.rule)));
-  const StepProgram racy = device.program(kernel, UpdateName::racy, false, nonzeros);
-  if (!racy.start) throw Error(fmt::format("--model {} has no kernel for GPUs: give another model, or train on CPU threads alone", kernel.name));
-  plan = resolve(options.placement, options.mode, device.caps(), kernel.layout.floats() * sizeof(float), racy.owned.has_value());
-  const StepProgram program = device.program(kernel, options.update, plan.system_scope, nonzeros);
+  const StepProgram floats = device.program(kernel, {.update = UpdateName::racy, .nonzeros = nonzeros});
+  if (!floats.start) throw Error(fmt::format("--model {} has no kernel for GPUs: give another model, or train on CPU threads alone", kernel.name));
+  plan = plan_of(options, device.caps(), kernel.layout.floats() * sizeof(float), floats.owned.has_value());
+  const StepProgram program = device.program(
+      kernel, {.update = options.update_form(), .system_scope = plan.system_scope, .nonzeros = nonzeros, .storage = options.storage});
+  if (!program.start && options.storage != StorageName::f32)
+    throw Error(fmt::format("--storage {} has kernels for --model mf with --factors 17 to 128 alone: give those, or leave --storage out",
+                            name_of(kStorages, options.storage)));
   if (!program.start)
-    throw Error(fmt::format("--model {} has no kernel for --update {}: give --update racy", kernel.name, name_of(kUpdates, options.update)));
+    throw Error(fmt::format("--model {} has no kernel for --update {}: give --update racy", kernel.name, name_of(kUpdates, options.update_form())));
   return program;
 }
 
@@ -64,7 +69,7 @@ class HybridBackend final : public Backend {
 
   Parameters make_parameters(const Layout& layout) override {
     const std::size_t bytes = layout.floats() * sizeof(float);
-    plan_ = resolve(options_.placement, options_.mode, device_->caps(), bytes, true);  // whether rows are owned makes no difference to the master's memory
+    plan_ = plan_of(options_, device_->caps(), bytes, true);  // whether rows are owned makes no difference to the master's memory
     return Parameters(layout, Memory(layout.floats(), device_->allocate(plan_.master, bytes)));
   }
 
@@ -77,9 +82,9 @@ class HybridBackend final : public Backend {
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
     data_.emplace(*device_, ordered);
     mirror_.reset();
-    if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program_.owned : std::nullopt);
+    if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program_.owned : std::nullopt, options_.storage);
     order_ = device_->allocate(Where::device, std::max<std::size_t>(1, data.size()) * sizeof(std::uint32_t));
-    workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update != UpdateName::racy));
+    workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update_form() != UpdateName::racy));
     parameters_ = &parameters;
     followed_ = false;
     gpu_examples_.store(0, std::memory_order_relaxed);
@@ -179,7 +184,8 @@ class HybridBackend final : public Backend {
       segment.chunks = last - segment.first;
       std::size_t examples = 0;
       for (std::size_t i = segment.first; i < last; ++i) examples += queue.range(i).size();
-      gpu_examples_.fetch_add(examples, std::memory_order_relaxed);  // as soon as they are taken: the exchange asks for our part in those
+      // As soon as they are taken: the exchange asks for our part in those.
+      segment.seed = static_cast<std::uint32_t>(gpu_examples_.fetch_add(examples, std::memory_order_relaxed));
       const auto begin = Clock::now();
       stream.step(program_, kernel_->model.get(), segment);
       stream.wait();

@@ -14,11 +14,12 @@ namespace sounder::cuda {
 
 class Mirror {
  public:
-  /// The rows of the table `owned`, if given, are trained by one side each: they are handed over, not exchanged.
-  Mirror(Device& device, Parameters& master, MergeRule rule, std::optional<std::size_t> owned = {});
+  /// The rows of the table `owned`, if given, are trained by one side each: they are handed over, not exchanged. `storage`: of rows; tables of
+  /// one cell a row stay floats, and so do all where there are owned rows.
+  Mirror(Device& device, Parameters& master, MergeRule rule, std::optional<std::size_t> owned = {}, StorageName storage = StorageName::f32);
 
   /// The addresses that kernels train on.
-  Cells cells() const { return master_.cells(mirror()); }
+  const Cells& cells() const { return cells_; }
   /// Takes the master over as it is, but for owned rows. No kernel runs.
   void refresh();
   /// Carries the movements of both sides over, in both directions, while they go on; not those of owned rows. `share`: of the GPU in
@@ -29,25 +30,19 @@ class Mirror {
   void hand_to_host(std::size_t first, std::size_t last);
 
   /// That an exchange reads on either side.
-  std::size_t bytes_exchanged() const { return states_of_shared_ * kBlockFloats * sizeof(float); }
+  std::size_t bytes_exchanged() const { return exchanged_; }
   std::size_t bytes() const { return bytes_; }
 
  private:
-  /// Blocks that are exchanged; `states`: where theirs begin.
-  struct Part {
-    std::size_t first, last, states;
-  };
-  float* mirror() const { return static_cast<float*>(memory_.get()); }
-  Exchanged of(const Part& part, float share) const;
-  void add(std::size_t first, std::size_t last);
+  std::vector<Exchanged>& next_parts();
 
   Parameters& master_;
-  const std::size_t bytes_;  ///< of all
-  MergeRule rule_;
   std::optional<std::size_t> owned_;
-  std::vector<Part> shared_;
-  std::size_t states_of_shared_ = 0;
-  std::shared_ptr<void> memory_, states_;
+  std::size_t bytes_ = 0, exchanged_ = 0;
+  std::shared_ptr<void> memory_, states_, left_;
+  std::vector<Exchanged> parts_;  ///< neighbouring tables of the same storage, without owned ones
+  Cells cells_;
+  std::uint32_t exchanges_ = 0;
   std::unique_ptr<Stream> stream_;
 };
 

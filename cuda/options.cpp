@@ -14,6 +14,10 @@ void GpuOptions::validate() const {
     throw Error(fmt::format("--gpu-workers {} is out of range: give 1 to {}", *gpu_workers, 1 << 20));
   if (sync_ms && !(std::isfinite(*sync_ms) && *sync_ms >= 0 && *sync_ms <= 60'000))
     throw Error(fmt::format("--sync-ms {} is out of range: give 0 to 60000 milliseconds", *sync_ms));
+  if (storage != StorageName::f32 && update_form() != UpdateName::racy)
+    throw Error(fmt::format("--update {} cannot be with --storage {}: memory rounds a sum of 16 bits to the nearest, which loses small updates; "
+                            "give --update racy",
+                            name_of(kUpdates, *update), name_of(kStorages, storage)));
 }
 
 }  // namespace sounder::cuda

@@ -15,7 +15,15 @@
 
 namespace sounder::cuda {
 
-/// The kernel of a model in one form of --update.
+/// Which kernel of a model is asked for.
+struct StepForm {
+  UpdateName update = UpdateName::red;
+  bool system_scope = false;  ///< CPU threads write the same cells
+  double nonzeros = 2;        ///< per example
+  StorageName storage = StorageName::f32;
+};
+
+/// The kernel of a model in one form.
 struct StepProgram {
   /// Starts the steps of every worker of the segment on a stream (its handle), and returns. `model`: a struct of the kernel's type.
   using Start = void (*)(const void* model, const Segment&, void* stream);
@@ -27,11 +35,15 @@ struct StepProgram {
 /// What an exchange between master and mirror is about. Blocks are of kBlockFloats floats.
 struct Exchanged {
   float* master = nullptr;
-  float* mirror = nullptr;
+  float* mirror = nullptr;            ///< cells of `storage`
   GuardedSumBlock* blocks = nullptr;  ///< in device memory, one for each block of the parameters
   std::size_t first = 0, last = 0;    ///< of the blocks to exchange
   MergeRule rule = MergeRule::guarded;
   float share = 0.5f;                 ///< of the mirror's side in the updates so far, for the mean
+  StorageName storage = StorageName::f32;
+  // Where that has 16 bits:
+  std::uint16_t* left = nullptr;      ///< what the last exchange left in each cell of the mirror; in device memory
+  std::uint32_t seed = 0;             ///< another one for each exchange
 };
 
 /// Work in order; different streams run at the same time. Used by one thread at a time.
@@ -42,7 +54,7 @@ class Stream {
   /// mirror and all bases = master.
   virtual void refresh(const Exchanged&) = 0;
   /// Merges the movements of both sides since the last exchange into both, while both go on training: an update of the mirror is never
-  /// lost; one of a CPU thread between the read and the write of its cell can be (as in hogwild).
+  /// lost; one of a CPU thread between the read and the write of its cell can be (as in hogwild), and of a mirror of 16 bits too.
   virtual void reconcile(const Exchanged&) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   /// Blocks until all is done; throws Error if something failed.
@@ -57,7 +69,7 @@ class Device {
   virtual std::shared_ptr<void> allocate(Where where, std::size_t bytes) = 0;
   /// `urgent`: goes before other streams.
   virtual std::unique_ptr<Stream> stream(bool urgent = false) = 0;
-  virtual StepProgram program(const Kernel&, UpdateName, bool system_scope, double nonzeros_per_example) = 0;
+  virtual StepProgram program(const Kernel&, const StepForm&) = 0;
 };
 
 /// A GPU played by threads. Its memory is filled with NaN at first, so that what was not copied shows.

@@ -13,31 +13,11 @@
 #include "kernels/group_view.hpp"
 #include "kernels/models.hpp"
 #include "kernels/sim_access.hpp"
+#include "kernels/sim_exchange.hpp"
 #include "lanes/sim_lanes.hpp"
 
 namespace sounder::cuda {
 namespace {
-
-/// Both copies of a block as a simulated group of lanes exchanges them.
-struct SimExchange {
-  static constexpr int kLanes = static_cast<int>(kBlockFloats) / 4;
-  using Lanes = SimLanes<kLanes>;
-  using F = Lanes::F;
-  using Access = SimAccess<true>;
-  float* master;
-  float* mirror;
-
-  F load(const float* p) const { return Access{}.get<F>(p); }
-  void store(float* p, const F& f) const {
-    for (int i = 0; i < Lanes::kStrip; ++i) shared_cell::put<float>(p + i, f.v[i]);
-  }
-  F shared(int at) const { return load(master + at); }
-  F own(int at) const { return load(mirror + at); }
-  void settle(int at, const F& own, const F& merged) const {
-    store(master + at, merged);
-    Access{}.add(mirror + at, merged - own);  // what has come to the mirror since it was read stays there
-  }
-};
 
 class EmulatedStream final : public Stream {
  public:
@@ -55,22 +35,10 @@ class EmulatedStream final : public Stream {
     add([start = program.start, model, segment] { start(model, segment, nullptr); });
   }
   void refresh(const Exchanged& what) override {
-    add([what] {
-      const std::size_t first = what.first * kBlockFloats, last = what.last * kBlockFloats;
-      for (std::size_t i = first; i < last; ++i) {
-        const float x = shared_cell::get<float>(what.master + i);
-        shared_cell::put<float>(what.mirror + i, x);
-        what.blocks[i / kBlockFloats].base[i % kBlockFloats] = x;
-      }
-    });
+    add([what] { play_refresh(what); });
   }
   void reconcile(const Exchanged& what) override {
-    add([what] {
-      for (std::size_t block = what.first; block < what.last; ++block) {
-        const SimExchange cells{what.master + block * kBlockFloats, what.mirror + block * kBlockFloats};
-        merge_block<SimExchange::Lanes>(cells, what.blocks[block], nullptr, what.rule, what.share);
-      }
-    });
+    add([what] { play_reconcile(what); });
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     add([=] { std::memcpy(to, from, bytes); });
@@ -118,15 +86,25 @@ class EmulatedStream final : public Stream {
   std::thread thread_;
 };
 
-template <class M, int kLanes, bool kAdds>
-void play(const void* model, const Segment& segment, void*) {
-  using Lanes = SimLanes<kLanes>;
+/// The steps of every worker of a segment; access_of(worker): how it touches parameters.
+template <class M, int kLanes, class F>
+void play(const void* model, const Segment& segment, F access_of) {
   M m = *static_cast<const M*>(model);
   if constexpr (requires { m.rarity; }) m.rarity = segment.rarity;
   for (std::size_t group = 0; group < static_cast<std::size_t>(segment.groups); ++group) {
-    GroupView<SimAccess<kAdds>, Lanes, intercept_width<M>()> view({.rate = segment.rate}, segment.cells);
+    GroupView<decltype(access_of(group)), SimLanes<kLanes>, intercept_width<M>()> view(access_of(group), segment.cells);
     step_on_pieces(m, view, segment, group);
   }
+}
+template <class M, int kLanes, bool kAdds>
+void play_floats(const void* model, const Segment& segment, void*) {
+  play<M, kLanes>(model, segment, [&](std::size_t) { return SimAccess<kAdds>{.rate = segment.rate}; });
+}
+template <class M, int kLanes, StorageName kStorage>
+void play_narrow(const void* model, const Segment& segment, void*) {
+  play<M, kLanes>(model, segment, [&](std::size_t group) {
+    return SimNarrowAccess<>{.rate = segment.rate, .storage = kStorage, .random = Draws::of(segment.seed, static_cast<std::uint32_t>(group))};
+  });
 }
 
 class EmulatedDevice final : public Device {
@@ -141,13 +119,22 @@ class EmulatedDevice final : public Device {
   }
   std::unique_ptr<Stream> stream(bool) override { return std::make_unique<EmulatedStream>(); }
 
-  StepProgram program(const Kernel& kernel, UpdateName update, bool, double nonzeros) override {
+  StepProgram program(const Kernel& kernel, const StepForm& form) override {
     StepProgram program;
-    const auto found = [&]<class M, int kLanes>() {
-      program = {.start = update == UpdateName::racy ? play<M, kLanes, false> : play<M, kLanes, true>, .lanes = kLanes, .owned = owned_table<M>()};
-    };
     if (!kernel.type) return program;
-    with_any_linear(*kernel.type, nonzeros, found) || with_mf(*kernel.type, found) || with_fm(*kernel.type, found) ||
+    const auto found = [&]<class M, int kLanes>() {
+      program = {.start = form.update == UpdateName::racy ? play_floats<M, kLanes, false> : play_floats<M, kLanes, true>, .lanes = kLanes,
+                 .owned = owned_table<M>()};
+    };
+    const auto narrow = [&]<class M, int kLanes>() {
+      program = {.start = form.storage == StorageName::bf16 ? play_narrow<M, kLanes, StorageName::bf16> : play_narrow<M, kLanes, StorageName::f16>,
+                 .lanes = kLanes};
+    };
+    if (form.storage != StorageName::f32) {
+      if (form.update == UpdateName::racy) with_narrow(*kernel.type, narrow);
+      return program;
+    }
+    with_any_linear(*kernel.type, form.nonzeros, found) || with_mf(*kernel.type, found) || with_fm(*kernel.type, found) ||
         with_softmax(*kernel.type, found);
     return program;
   }

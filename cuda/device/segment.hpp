@@ -19,6 +19,7 @@ struct Segment {
   std::size_t per_chunk = 0;             ///< a multiple of kPiece
   float rate = 0;
   int groups = 1;                        ///< workers
+  std::uint32_t seed = 0;                ///< of what they draw: another one for each segment
 };
 
 /// Examples between an opening of the intercept and its closing.

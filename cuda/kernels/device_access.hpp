@@ -6,6 +6,7 @@
 #pragma once
 
 #include <sounder/cuda/options.hpp>
+#include <sounder/params/rounding.hpp>
 #include <sounder/rule/sgd.hpp>
 
 #include "kernels/ptx.hpp"
@@ -17,6 +18,7 @@ enum class Forms { racy, red, racy_or_red, any };
 
 template <Forms kForms, Scope kScope>
 struct DeviceAccess {
+  using Cell = float;
   float rate = 0;
   UpdateName update = UpdateName::racy;  ///< where the kernel has several
 
@@ -66,6 +68,37 @@ struct DeviceAccess {
  private:
   __device__ __forceinline__ bool adds() const { return kForms == Forms::red || (kForms != Forms::racy && update != UpdateName::racy); }
   __device__ __forceinline__ bool system_wide() const { return kForms == Forms::any && update == UpdateName::red_sys; }
+};
+
+/// Rows of 16 bits (--storage): loaded, moved as floats, and stored, rounded at random. Always `racy`, and the GPU's alone.
+struct NarrowAccess {
+  using Cell = std::uint16_t;
+  float rate = 0;
+  StorageName storage = StorageName::bf16;
+  std::uint32_t lane = 0;  ///< of the worker's
+  Draws random{};
+
+  __device__ __forceinline__ float get(const float* cell) const { return ptx::load<Scope::gpu>(cell); }
+  template <class F>
+  __device__ __forceinline__ F get(const Cell* cells) const {
+    const ptx::Words words = ptx::load_words(cells);
+    F f;
+    SOUNDER_UNROLL for (int i = 0; i < 4; ++i) f.v[i] = widened(storage, static_cast<Cell>(words.v[i / 2] >> (i % 2 * 16)));
+    return f;
+  }
+  __device__ __forceinline__ void prefetch(const Cell* cells) const { ptx::prefetch(cells); }
+  __device__ __forceinline__ void move(Cell* cells, const Pack<4>& old, float a, float b, const Pack<4>& x) {
+    const Pack<4> next = Sgd{.rate = rate}.next(old, a, b, x);
+    ptx::Words words;
+    SOUNDER_UNROLL for (int i = 0; i < 2; ++i) {
+      const std::uint32_t bits = random.bits(2 * lane + static_cast<std::uint32_t>(i));
+      words.v[i] = narrowed(storage, next.v[2 * i], bits & 0xffffu) |
+                   static_cast<std::uint32_t>(narrowed(storage, next.v[2 * i + 1], bits >> 16)) << 16;
+    }
+    ptx::store_words(cells, words);
+    random.next();
+  }
+  __device__ __forceinline__ void add_one(float* cell, float change) const { ptx::add(cell, change); }
 };
 
 }  // namespace sounder::cuda

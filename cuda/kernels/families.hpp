@@ -7,9 +7,9 @@
 
 namespace sounder::cuda::families {
 
-StepProgram linear(const std::type_info& model, UpdateName, bool system_scope, double nonzeros_per_example);
-StepProgram mf(const std::type_info& model, UpdateName, bool system_scope);
-StepProgram fm(const std::type_info& model, UpdateName);
-StepProgram softmax(const std::type_info& model, UpdateName);
+StepProgram linear(const std::type_info& model, const StepForm&);
+StepProgram mf(const std::type_info& model, const StepForm&);
+StepProgram fm(const std::type_info& model, const StepForm&);
+StepProgram softmax(const std::type_info& model, const StepForm&);
 
 }  // namespace sounder::cuda::families

@@ -4,9 +4,10 @@
 
 namespace sounder::cuda::families {
 
-StepProgram fm(const std::type_info& model, UpdateName update) {
+StepProgram fm(const std::type_info& model, const StepForm& form) {
   StepProgram program;
-  with_fm(model, [&]<class M, int kLanes>() { program = plain_program<M, kLanes>(update); });
+  if (form.storage == StorageName::f32)
+    with_fm(model, [&]<class M, int kLanes>() { program = plain_program<M, kLanes>(form.update); });
   return program;
 }
 

@@ -12,8 +12,8 @@ namespace sounder::cuda {
 
 /// What sounder::View is to a CPU thread, for the same steps. Sgd only: rows hold weights and nothing else.
 ///
-/// Access<Lanes> touches memory: get<F>(cell), get<float>(cell), and move(cell, old, a, b, x), one step of the rule on
-/// what this lane holds of a strip; `alone` forms are called by one lane of the group.
+/// Access touches memory: get<F>(cells), get(cell), and move(cells, old, a, b, x), one step of the rule on what this lane holds of a
+/// strip; those of one cell are called by one lane of the group. Rows are of Access::Cell; tables of one cell a row are always floats.
 template <class Access, class Lanes, int kIntercept = 1>
 class GroupView {
  public:
@@ -23,6 +23,7 @@ class GroupView {
   using Sums = Row<W>;
   using Scalar = float;
   using F = typename Lanes::F;
+  using Cell = typename Access::Cell;
   using Intercept = std::conditional_t<kIntercept == 1, float, Row<kIntercept>>;
 
   SOUNDER_INLINE GroupView(const Access& access, const Cells& cells) : access_(access), cells_(cells) {}
@@ -50,21 +51,21 @@ class GroupView {
 
   template <int W, int I>
   SOUNDER_INLINE Row<W> read(Table<W, I>, std::uint32_t row) const {
-    const float* p = cells_.read[I] + static_cast<std::size_t>(row) * W + Lanes::offset();
+    const Cell* p = row_of<W>(cells_.read[I], row);
     Row<W> result;
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i) result.strip[i] = access_.template get<F>(p + i * Lanes::kStrip);
     return result;
   }
   template <int W, int I>
   SOUNDER_INLINE void descend(Table<W, I>, std::uint32_t row, const Row<W>& old, float a, float b, const Row<W>& x) {
-    float* p = cells_.write[I] + static_cast<std::size_t>(row) * W + Lanes::offset();
+    Cell* p = row_of<W>(cells_.write[I], row);
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i)
         access_.move(p + i * Lanes::kStrip, old.strip[i], a, b, x.strip[i]);
   }
   /// Asks for a row ahead of use.
   template <int W, int I>
   SOUNDER_INLINE void prefetch(Table<W, I>, std::uint32_t row) const {
-    const float* p = cells_.read[I] + static_cast<std::size_t>(row) * W + Lanes::offset();
+    const Cell* p = row_of<W>(cells_.read[I], row);
     SOUNDER_UNROLL for (int i = 0; i < Row<W>::kStrips; ++i) access_.prefetch(p + i * Lanes::kStrip);
   }
   template <int W, int I>
@@ -109,7 +110,7 @@ class GroupView {
   template <int I>
   SOUNDER_INLINE void close_intercept(Table<kIntercept, I>) {
     if constexpr (kIntercept > 1) {
-      float* p = cells_.write[I] + Lanes::offset();
+      Cell* p = row_of<kIntercept>(cells_.write[I], 0);
       SOUNDER_UNROLL for (int i = 0; i < Intercept::kStrips; ++i) access_.add(p + i * Lanes::kStrip, (-access_.rate / kThinning) * gradient_.strip[i]);
     } else if (gradient_ != 0 && Lanes::first()) {
       access_.add_one(cells_.write[I], -access_.rate / kThinning * gradient_);
@@ -117,6 +118,15 @@ class GroupView {
   }
 
  private:
+  /// This lane's part of a row.
+  template <int W>
+  static SOUNDER_INLINE const Cell* row_of(const float* table, std::uint32_t row) {
+    return reinterpret_cast<const Cell*>(table) + static_cast<std::size_t>(row) * W + Lanes::offset();
+  }
+  template <int W>
+  static SOUNDER_INLINE Cell* row_of(float* table, std::uint32_t row) {
+    return reinterpret_cast<Cell*>(table) + static_cast<std::size_t>(row) * W + Lanes::offset();
+  }
   static SOUNDER_INLINE std::uint32_t id(const Example& x, std::uint32_t j) { return x.ids ? Lanes::constant(x.ids + j) : j; }
   static SOUNDER_INLINE float value(const Example& x, std::uint32_t j) { return x.values ? Lanes::constant(x.values + j) : 1.f; }
 

@@ -4,12 +4,13 @@
 
 namespace sounder::cuda::families {
 
-StepProgram linear(const std::type_info& model, UpdateName update, bool system_scope, double nonzeros_per_example) {
+StepProgram linear(const std::type_info& model, const StepForm& form) {
   StepProgram program;
-  const auto plain = [&]<class M, int kLanes>() { program = plain_program<M, kLanes>(update); };
-  with_linear<LogisticLoss>(model, nonzeros_per_example,
-                            [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(update, system_scope); }) ||
-      with_linear<HingeLoss>(model, nonzeros_per_example, plain) || with_linear<SquaredLoss>(model, nonzeros_per_example, plain);
+  if (form.storage != StorageName::f32) return program;
+  const auto plain = [&]<class M, int kLanes>() { program = plain_program<M, kLanes>(form.update); };
+  with_linear<LogisticLoss>(model, form.nonzeros,
+                            [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(form.update, form.system_scope); }) ||
+      with_linear<HingeLoss>(model, form.nonzeros, plain) || with_linear<SquaredLoss>(model, form.nonzeros, plain);
   return program;
 }
 

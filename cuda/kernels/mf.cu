@@ -4,9 +4,12 @@
 
 namespace sounder::cuda::families {
 
-StepProgram mf(const std::type_info& model, UpdateName update, bool system_scope) {
+StepProgram mf(const std::type_info& model, const StepForm& form) {
   StepProgram program;
-  with_mf(model, [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(update, system_scope); });
+  if (form.storage == StorageName::f32)
+    with_mf(model, [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(form.update, form.system_scope); });
+  else
+    with_narrow(model, [&]<class M, int kLanes>() { program = narrow_program<M, kLanes>(form); });
   return program;
 }
 

@@ -50,6 +50,12 @@ template <class F>
 bool with_mf(const std::type_info& type, F f) {
   return with_width<MatrixFactorization, 16, 32, 64, 128, 256>(type, f);
 }
+/// Those whose rows may have 16 bits a cell. Narrower ones are no more than the 32 bytes that memory hands out at once; of scattered single
+/// weights it hands out 32 bytes each, whatever their size.
+template <class F>
+bool with_narrow(const std::type_info& type, F f) {
+  return with_width<MatrixFactorization, 32, 64, 128>(type, f);
+}
 template <class F>
 bool with_fm(const std::type_info& type, F f) {
   return with_width<FactorizationMachine, 16, 32, 64>(type, f);

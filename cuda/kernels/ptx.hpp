@@ -5,6 +5,8 @@
 // would make the compiler read ids and labels again after every access.
 #pragma once
 
+#include <cstdint>
+
 #include "lanes/pack.hpp"
 
 namespace sounder::cuda {
@@ -48,6 +50,19 @@ __device__ __forceinline__ void store4(float* p, const Pack<4>& x) {
     asm volatile("st.relaxed.sys.global.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(p), "f"(x.v[0]), "f"(x.v[1]), "f"(x.v[2]), "f"(x.v[3]));
 }
 
+/// Four cells of 16 bits, two in a word.
+struct alignas(8) Words {
+  std::uint32_t v[2];
+};
+__device__ __forceinline__ Words load_words(const std::uint16_t* p) {
+  Words x;
+  asm volatile("ld.relaxed.gpu.global.v2.b32 {%0, %1}, [%2];" : "=r"(x.v[0]), "=r"(x.v[1]) : "l"(p));
+  return x;
+}
+__device__ __forceinline__ void store_words(std::uint16_t* p, const Words& x) {
+  asm volatile("st.relaxed.gpu.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(x.v[0]), "r"(x.v[1]));
+}
+
 /// Adds at the scope of the GPU, without waiting for the old value.
 __device__ __forceinline__ void add(float* p, float x) { asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(p), "f"(x)); }
 __device__ __forceinline__ void add4(float* p, const Pack<4>& x) {
@@ -61,7 +76,7 @@ __device__ __forceinline__ void add4(float* p, const Pack<4>& x) {
 __device__ __forceinline__ void add_system(float* p, float x) { asm volatile("red.relaxed.sys.global.add.f32 [%0], %1;" ::"l"(p), "f"(x)); }
 
 /// Asks for the line to come to L2.
-__device__ __forceinline__ void prefetch(const float* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+__device__ __forceinline__ void prefetch(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
 
 }  // namespace ptx
 }  // namespace sounder::cuda

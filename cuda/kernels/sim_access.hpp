@@ -1,7 +1,11 @@
 // How a simulated group of lanes touches parameters: the CPU's relaxed cells, in the forms of --update.
 #pragma once
 
+#include <cstdint>
+
+#include <sounder/params/rounding.hpp>
 #include <sounder/params/shared_cell.hpp>
+#include <sounder/params/shared_half.hpp>
 #include <sounder/rule/sgd.hpp>
 
 #include "lanes/sim_lanes.hpp"
@@ -11,6 +15,7 @@ namespace sounder::cuda {
 /// kAdds: `red`, updates are atomic adds; else `racy`, relaxed stores.
 template <bool kAdds>
 struct SimAccess {
+  using Cell = float;
   float rate = 0;
 
   float get(const float* cell) const { return shared_cell::get<float>(cell); }
@@ -41,6 +46,35 @@ struct SimAccess {
     else
       shared_cell::put<float>(cell, rule.next(old, a, b, x));
   }
+};
+
+/// Rows of 16 bits (--storage): loaded, moved as floats, and stored, rounded by the bits of `Random`.
+template <class Random = Draws>
+struct SimNarrowAccess {
+  using Cell = std::uint16_t;
+  float rate = 0;
+  StorageName storage = StorageName::bf16;
+  Random random{};
+
+  float get(const float* cell) const { return shared_cell::get<float>(cell); }
+  template <class F>
+  F get(const Cell* cells) const {
+    F f;
+    for (int i = 0; i < static_cast<int>(sizeof(F) / sizeof(float)); ++i) f.v[i] = widened(storage, shared_half::get(cells + i));
+    return f;
+  }
+  template <class F>
+  void move(Cell* cells, const F& old, float a, float b, const F& x) {
+    const F next = Sgd{.rate = rate}.next(old, a, b, x);
+    for (std::uint32_t pair = 0; pair < sizeof(F) / sizeof(float) / 2; ++pair) {
+      const std::uint32_t bits = random.bits(pair);
+      shared_half::put(cells + 2 * pair, narrowed(storage, next.v[2 * pair], bits & 0xffffu));
+      shared_half::put(cells + 2 * pair + 1, narrowed(storage, next.v[2 * pair + 1], bits >> 16));
+    }
+    random.next();
+  }
+  void prefetch(const Cell*) const {}
+  void add_one(float* cell, float change) const { shared_cell::atomic_add<float>(cell, change); }
 };
 
 }  // namespace sounder::cuda

@@ -30,12 +30,30 @@ __global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) st
   step_on_pieces(model, view, segment, group);
 }
 
+/// Of rows with 16 bits a cell; both formats in one, as the difference is a few instructions.
+template <class M, int kLanes>
+__global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) narrow_steps(const M model, const Segment segment, const StorageName storage) {
+  const std::uint32_t group = (blockIdx.x * kBlockThreads + threadIdx.x) / kLanes;
+  if (group >= static_cast<std::uint32_t>(segment.groups)) return;
+  using Lanes = GroupLanes<kLanes>;
+  const NarrowAccess access{.rate = segment.rate, .storage = storage, .lane = static_cast<std::uint32_t>(Lanes::lane()),
+                            .random = Draws::of(segment.seed, group)};
+  GroupView<NarrowAccess, Lanes, intercept_width<M>()> view(access, segment.cells);
+  step_on_pieces(model, view, segment, group);
+}
+
+inline int blocks_for(const Segment& segment, int lanes) { return (segment.groups * lanes + kBlockThreads - 1) / kBlockThreads; }
+
 template <class M, int kLanes, Forms kForms, Scope kScope, UpdateName kUpdate>
 void start(const void* model, const Segment& segment, void* stream) {
   M m = *static_cast<const M*>(model);
   if constexpr (requires { m.rarity; }) m.rarity = segment.rarity;  // that of the host cannot be reached
-  const int blocks = (segment.groups * kLanes + kBlockThreads - 1) / kBlockThreads;
-  steps<M, kLanes, kForms, kScope><<<blocks, kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(m, segment, kUpdate);
+  steps<M, kLanes, kForms, kScope><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(m, segment, kUpdate);
+}
+
+template <class M, int kLanes, StorageName kStorage>
+void start_narrow(const void* model, const Segment& segment, void* stream) {
+  narrow_steps<M, kLanes><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(*static_cast<const M*>(model), segment, kStorage);
 }
 
 /// The kernel that does `kForms` at this scope, started as `kUpdate`.
@@ -58,6 +76,14 @@ StepProgram fast_program(UpdateName update, bool system_scope) {
     case UpdateName::red_sys: return program_of<M, kLanes, Forms::any, Scope::system, UpdateName::red_sys>();
   }
   return {};
+}
+/// The kernel for rows of 16 bits: where only the GPU trains, `racy`.
+template <class M, int kLanes>
+StepProgram narrow_program(const StepForm& form) {
+  if (form.update != UpdateName::racy || form.system_scope) return {};
+  preload(reinterpret_cast<const void*>(&narrow_steps<M, kLanes>));
+  return {.start = form.storage == StorageName::bf16 ? start_narrow<M, kLanes, StorageName::bf16> : start_narrow<M, kLanes, StorageName::f16>,
+          .lanes = kLanes};
 }
 /// One kernel for all that is asked of a model: fewer to build.
 template <class M, int kLanes>

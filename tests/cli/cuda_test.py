@@ -72,6 +72,16 @@ class Runs(CudaTest):
             self.assertGreater(min(summary["cpu_updates"], summary["gpu_updates"]), 0)
             self.assertLess(summary["train_loss"], records["point"][0]["train_loss"])
 
+    def test_rows_of_16_bits(self):
+        ratings = ("--data", "synthetic:netflix,users=200,items=100,examples=3000", "--model", "mf", "--threads", "2", "--epochs", "3", *EMULATED)
+        for storage in "f32", "bf16", "f16":
+            with self.subTest(storage=storage):
+                records = self.records(*ratings, "--mode", "gpu,hybrid", "--storage", storage)
+                for run, summary in zip(records["run"], records["summary"]):
+                    self.assertEqual((run["options"]["storage"], run["options"]["update"]), (storage, "red" if storage == "f32" else "racy"))
+                    self.assertEqual(summary["cpu_updates"] + summary["gpu_updates"], 9000)
+                    self.assertLess(summary["train_loss"], 0.99 * records["point"][0]["train_loss"])
+
     def test_every_model_with_a_kernel(self):
         ratings = self.file("ratings.tsv", RATINGS)
         for model in "logistic", "svm", "squared", "softmax", "fm", "mf":
@@ -144,6 +154,11 @@ class BadInput(CudaTest):
         for flags, says in (((*SMALL, "--rule", "adagrad"), ["--rule adagrad", "give --rule sgd"]),
                             ((*SMALL, "--model", "mlp"), ["--model mlp", "give another model"]),
                             (graph, ["--model cut", "give another model"]),
+                            ((*SMALL, "--storage", "bf16"), ["--storage bf16", "--model mf", "leave --storage out"]),
+                            ((*SMALL, "--storage", "f16", "--placement", "pinned"), ["--storage f16", "--placement pinned", "give --placement mirror"]),
+                            (("--data", "synthetic:netflix,users=200,items=100,examples=3000", "--model", "mf", "--storage", "f16", "--placement", "split"),
+                             ["--storage f16", "--placement split", "give --placement mirror"]),
+                            ((*SMALL, "--storage", "f16", "--update", "red"), ["--update red", "--storage f16", "give --update racy"]),
                             ((*SMALL, "--placement", "device"), ["--placement device", "coherent link", "--mode gpu"]),
                             ((*SMALL, "--placement", "split"), ["--placement split", "declares none", "give --placement mirror"]),
                             ((*SMALL, "--node-mode", "conflictfree"), ["--node-mode conflictfree", "give --node-mode hogwild"]),

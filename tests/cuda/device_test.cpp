@@ -43,7 +43,7 @@ Parameters trained(cuda::Device& device, const Kernel& kernel, const Dataset& da
   stream->copy(order_there.get(), order.data(), order.size() * sizeof(std::uint32_t));
   stream->copy(memory.get(), on_host.memory().data(), bytes);
   stream->wait();
-  const auto program = device.program(kernel, update, system_scope, nonzeros);
+  const auto program = device.program(kernel, {.update = update, .system_scope = system_scope, .nonzeros = nonzeros});
   REQUIRE(static_cast<bool>(program.start));
   stream->step(program, kernel.model.get(),
                {.cells = on_host.cells(static_cast<float*>(memory.get())),

@@ -21,9 +21,7 @@ class Altered final : public cuda::Device {
   explicit Altered(Fault fault) : fault_(fault) {}
   const cuda::Caps& caps() const override { return real_->caps(); }
   std::shared_ptr<void> allocate(cuda::Where where, std::size_t bytes) override { return real_->allocate(where, bytes); }
-  cuda::StepProgram program(const Kernel& kernel, cuda::UpdateName update, bool system, double nonzeros) override {
-    return real_->program(kernel, update, system, nonzeros);
-  }
+  cuda::StepProgram program(const Kernel& kernel, const cuda::StepForm& form) override { return real_->program(kernel, form); }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<AlteredStream>(real_->stream(urgent), fault_); }
 
  private:
@@ -65,7 +63,7 @@ TEST_SUITE("cuda") {
         CAPTURE(std::string(name_of(kModels, model)));
         CAPTURE(std::string(name_of(cuda::kGpuModes, gpu.mode)));
         CAPTURE(std::string(name_of(cuda::kPlacements, gpu.placement)));
-        CAPTURE(std::string(name_of(cuda::kUpdates, gpu.update)));
+        CAPTURE(std::string(name_of(cuda::kUpdates, gpu.update_form())));
         CAPTURE(std::string(name_of(cuda::kMerges, gpu.merge)));
         const Result result = hybrid(kernel, data, options, gpu);
         // A mean goes half as far. 3,000 ratings are not enough for the factors to settle: what an exchange leaves out still shows.

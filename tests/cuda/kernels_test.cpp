@@ -50,7 +50,7 @@ double difference(const Kernel& kernel, const Dataset& data, cuda::UpdateName up
   kernel.step_of(AccessKind::relaxed)(kernel.model.get(), context, data.examples(), 0, data.size());
 
   const auto device = cuda::make_emulated_device();
-  const auto program = device->program(kernel, update, false, nonzeros);
+  const auto program = device->program(kernel, {.update = update, .nonzeros = nonzeros});
   REQUIRE(static_cast<bool>(program.start));
   const auto order = identity(data);
   const cuda::Segment segment{.cells = own.cells(),

@@ -94,9 +94,7 @@ class Forgetful final : public cuda::Device {
     if (where == cuda::Where::host) master_ = {static_cast<char*>(memory.get()), bytes};
     return memory;
   }
-  cuda::StepProgram program(const Kernel& kernel, cuda::UpdateName update, bool system, double nonzeros) override {
-    return real_->program(kernel, update, system, nonzeros);
-  }
+  cuda::StepProgram program(const Kernel& kernel, const cuda::StepForm& form) override { return real_->program(kernel, form); }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<ForgetfulStream>(*this, real_->stream(urgent)); }
   void forget() { forgets_ = true; }
 
@@ -153,8 +151,8 @@ TEST_SUITE("cuda") {
     const Dataset data = small_set(ModelName::logistic);
     const Kernel kernel = builtin_kernel({.model = ModelName::logistic}, data);
     const auto device = cuda::make_emulated_device();
-    CHECK_FALSE(device->program(kernel, cuda::UpdateName::red, false, 2).owned.has_value());
-    CHECK(device->program(factorization(small_set(ModelName::mf)), cuda::UpdateName::red, false, 2).owned == 0);
+    CHECK_FALSE(device->program(kernel, {}).owned.has_value());
+    CHECK(device->program(factorization(small_set(ModelName::mf)), {}).owned == 0);
     CHECK_THROWS_AS(cuda::GroupedData(kernel, data, 0), Error);
   }
 

@@ -97,13 +97,13 @@ class CudaDevice final : public Device {
   std::shared_ptr<void> allocate(Where where, std::size_t bytes) override { return memory_.allocate(where, bytes); }
   std::unique_ptr<Stream> stream(bool urgent) override { return std::make_unique<CudaStream>(number_, urgent); }
 
-  StepProgram program(const Kernel& kernel, UpdateName update, bool system_scope, double nonzeros_per_example) override {
+  StepProgram program(const Kernel& kernel, const StepForm& form) override {
     if (!kernel.type || kernel.rule != RuleName::sgd) return {};
     check(cudaSetDevice(number_), "use the GPU");
-    StepProgram program = families::linear(*kernel.type, update, system_scope, nonzeros_per_example);
-    if (!program.start) program = families::mf(*kernel.type, update, system_scope);
-    if (!program.start) program = families::fm(*kernel.type, update);
-    if (!program.start) program = families::softmax(*kernel.type, update);
+    StepProgram program = families::linear(*kernel.type, form);
+    if (!program.start) program = families::mf(*kernel.type, form);
+    if (!program.start) program = families::fm(*kernel.type, form);
+    if (!program.start) program = families::softmax(*kernel.type, form);
     return program;
   }
 

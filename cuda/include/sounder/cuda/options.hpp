@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <sounder/modes.hpp>
+#include <sounder/params/rounding.hpp>
 
 namespace sounder::cuda {
 
@@ -44,6 +45,13 @@ inline constexpr std::array<Named<UpdateName>, 3> kUpdates{{
     {UpdateName::red_sys, "red-sys", "adds at the scope of the system, for contrast"},
 }};
 
+/// What a cell is in the copy that a GPU trains on.
+inline constexpr std::array<Named<StorageName>, 3> kStorages{{
+    {StorageName::f32, "f32", "32 bits"},
+    {StorageName::bf16, "bf16", "16 bits with the range of a float, rounded at random so that small updates count on average"},
+    {StorageName::f16, "f16", "16 bits with a larger share of significant ones, up to 65504, rounded likewise"},
+}};
+
 /// How the movements of CPU threads and GPU come together in one row.
 enum class MergeName { automatic, sum, mean };
 inline constexpr std::array<Named<MergeName>, 3> kMerges{{
@@ -56,12 +64,15 @@ inline constexpr std::array<Named<MergeName>, 3> kMerges{{
 struct GpuOptions {
   GpuMode mode = GpuMode::hybrid;
   PlacementName placement = PlacementName::automatic;
-  UpdateName update = UpdateName::red;
+  std::optional<UpdateName> update{};  ///< unset: by update_form()
+  StorageName storage = StorageName::f32;
   int gpu_streams = 4;
   std::optional<int> gpu_workers{};  ///< groups of lanes that step at the same time, all streams together; unset: by the conflict index
   std::optional<double> sync_ms{};   ///< milliseconds between two exchanges of master and mirror; unset: a few times as long as one takes
   MergeName merge = MergeName::automatic;
 
+  /// Unless it is given: red; racy where cells have 16 bits.
+  UpdateName update_form() const { return update.value_or(storage == StorageName::f32 ? UpdateName::red : UpdateName::racy); }
   /// Throws Error naming the flag and the mend.
   void validate() const;
 };
