@@ -66,6 +66,15 @@ void set_codec(const std::string& text, mpi::Options& o) {
   if (colon != text.npos) o.topk_share = number_of<double>("--codec topk:", text.substr(colon + 1));
 }
 
+/// The disciplines, and the two with a GPU.
+std::vector<Named<NodeMode>> node_modes() {
+  std::vector<Named<NodeMode>> all;
+  for (const auto& mode : kModes) all.push_back({{.cpu = mode.value}, mode.name, mode.help});
+  for (const auto& mode : cuda::kGpuModes)
+    if (mode.value != cuda::GpuMode::cpu) all.push_back({{.gpu = mode.value}, mode.name, mode.help});
+  return all;
+}
+
 void declare_modes(CommandLine& line, MpiSettings& s) {
   line.text("--mode", help_of("when ranks agree: a comma-separated list, or all that the other flags allow (default bsp)", kRankModes),
             "NAME[,NAME]", [&](const std::string& value) {
@@ -73,9 +82,9 @@ void declare_modes(CommandLine& line, MpiSettings& s) {
               s.all_modes = value == "all";
             });
   line.text("--node-mode",
-            help_of("discipline inside each rank: a comma-separated list, each with every --mode, or all that the other flags allow (default hogwild)", kModes),
+            help_of("who trains inside each rank, and how: a comma-separated list, each with every --mode, or all that the other flags allow (default hogwild)", node_modes()),
             "NAME[,NAME]", [&](const std::string& value) {
-              s.node_modes = listed("--node-mode", kModes, value);
+              s.node_modes = listed("--node-mode", node_modes(), value);
               s.all_node_modes = value == "all";
             });
 }
@@ -160,6 +169,17 @@ std::vector<FlagOfModes> flags_of_modes(Architecture architecture) {
           {"--evict-after", {backup}}};
 }
 
+/// Flags of GPUs that no chosen node mode obeys. Throws Error.
+void check_obeyed_inside(const CommandLine& line, const MpiSettings& s) {
+  std::vector<cuda::GpuMode> modes;
+  std::vector<std::string_view> names;
+  for (const NodeMode& mode : s.node_modes) modes.push_back(mode.gpu), names.push_back(mode.name());
+  const std::string chosen = fmt::format("{}", fmt::join(names, ", "));
+  check_obeyed_by_gpu(line, s.gpu, modes, "--node-mode", chosen);
+  if (line.given("--device") && std::ranges::none_of(s.node_modes, &NodeMode::uses_gpu))
+    throw Error(fmt::format("--device does nothing with --node-mode {}: leave it out, or give --node-mode gpu or hybrid", chosen));
+}
+
 /// Flags that none of the chosen modes obeys, or that another flag takes the effect of. Throws Error.
 void check_obeyed_between(const CommandLine& line, const MpiSettings& s) {
   const auto names = [](const std::vector<RankMode>& modes, const char* between) {
@@ -196,6 +216,7 @@ void check(const CommandLine& line, const MpiSettings& s) {
   if (s.transport != TransportName::mpi && s.launch.started && s.launch.size != 1)
     throw Error(fmt::format("--transport {} has its ranks in one process: leave mpirun out, and give --ranks", name_of(kTransports, s.transport)));
   check_obeyed_between(line, s);
+  check_obeyed_inside(line, s);
   check_problem(s);
   check_checkpoints(s);
   check_options(s.model);
@@ -218,7 +239,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
   settings.transport = TransportName::inproc;
 #endif
   CommandLine line("Trains a model by stochastic gradient descent on many ranks, under any model of consistency between them.",
-                   settings.program, version_text(mpi_text()));
+                   settings.program, version_text(mpi_text(), gpu_text()));
   declare_modes(line, settings);
   declare_problem(line, settings);
   declare_training(line, settings,
@@ -227,6 +248,7 @@ std::optional<MpiSettings> parse_mpi(int argc, const char* const* argv, const La
                     .batch = "examples a round, over all ranks, or all (default: by the mode)",
                     .target_loss = "tell when the training loss came to this; no run ends there"});
   declare_exchange(line, settings);
+  declare_gpu(line, settings.gpu);
   declare_ranks(line, settings);
   declare_files(line, settings);
   declare_checkpoints(line, settings);

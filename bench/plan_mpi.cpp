@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <thread>
 
+#include <sounder/cuda/backend.hpp>
 #include <sounder/shm/backend.hpp>
 #include <sounder/shm/topology.hpp>
 
@@ -13,9 +14,14 @@ namespace {
 bool has_topology(RankMode mode) { return mode == RankMode::gossip || mode == RankMode::adpsgd || mode == RankMode::pushsum; }
 
 /// Why one pair of modes cannot run with the other flags; "": it can.
-std::string refusal(const MpiSettings& settings, RankMode mode, Mode node_mode, int ranks) {
+std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& node_mode, int ranks) {
+  if (node_mode.uses_gpu()) {
+    if (settings.transport == TransportName::sim)
+      return fmt::format("--node-mode {} computes in its own time, and --transport sim in a virtual one: give --transport inproc", node_mode.name());
+    if (settings.all_node_modes && cuda::status_of(settings.gpu.device).absence != cuda::Absence::none) return "there is no GPU";
+  }
   Options options = settings.options;
-  options.mode = node_mode;
+  options.mode = node_mode.cpu;
   if (std::string reason = shm::refusal(options); !reason.empty()) return reason;
   mpi::Options between = settings.between;
   between.mode = mode;
@@ -43,12 +49,12 @@ std::vector<PlannedRanks> plan_of(const MpiSettings& settings, int ranks) {
   const std::vector<int> counts = settings.transport == TransportName::sim ? std::vector{1} : settings.threads.empty() ? std::vector<int>{std::max(1, static_cast<int>(shm::usable_cpus().size()) / ranks_on_cores(settings, ranks))} : settings.threads;
   std::vector<PlannedRanks> plan;
   for (const RankMode mode : settings.modes)
-    for (const Mode node_mode : settings.node_modes) {
+    for (const NodeMode& node_mode : settings.node_modes) {
       if (const std::string reason = refusal(settings, mode, node_mode, ranks); !reason.empty()) {
         if (settings.all_modes || settings.all_node_modes) continue;
         throw Error(reason);
       }
-      if (node_mode == Mode::serial)
+      if (node_mode.cpu == Mode::serial)
         plan.push_back({mode, node_mode, 1});
       else
         for (const int threads : counts) plan.push_back({mode, node_mode, threads});

@@ -49,9 +49,9 @@ std::string waited_most(const mpi::RankReport& rank) {
 
 }  // namespace
 
-Json own_options(const MpiSettings& s, const mpi::Options& o) {
+Json own_options(const MpiSettings& s, const mpi::Options& o, bool uses_gpu) {
   const TopologyName standard = o.mode == RankMode::pushsum ? TopologyName::one_peer : TopologyName::ring;
-  return {{"architecture", name_of(kArchitectures, o.architecture)},
+  Json options{{"architecture", name_of(kArchitectures, o.architecture)},
           {"reducer", name_of(kReducers, o.deterministic ? ReducerName::deterministic : o.reducer)},
           {"codec", name_of(kCodecs, o.codec)},
           {"topk_share", o.codec == CodecName::topk ? Json(o.topk_share) : Json()},
@@ -80,6 +80,8 @@ Json own_options(const MpiSettings& s, const mpi::Options& o) {
           {"transport", name_of(kTransports, s.transport)},
           {"time", s.transport == TransportName::sim ? "virtual" : "machine"},
           {"sim", s.transport == TransportName::sim ? Json(s.sim.text()) : Json()}};
+  if (uses_gpu) options.update(gpu_options(s.gpu));
+  return options;
 }
 
 std::vector<std::string> own_columns() {
@@ -100,6 +102,8 @@ Json summary_record(const RunFacts& facts, const mpi::Result& result) {
   record["communication_seconds"] = sum_of(result, &mpi::RankReport::communication_seconds);
   record["bytes_sent"] = sum_of(result, &mpi::RankReport::bytes_sent);
   record["messages_sent"] = sum_of(result, &mpi::RankReport::messages_sent);
+  const std::uint64_t processed = sum_of(result, &mpi::RankReport::examples), on_gpu = result.run.telemetry.gpu_updates.value_or(0);
+  record["cpu_updates"] = processed - std::min(processed, on_gpu);
   record["dropped_updates"] = result.dropped_updates ? Json(*result.dropped_updates) : Json();
   record["audit"] = audit_of(result);
   record["ranks_detail"] = detail_of(result);

@@ -10,7 +10,7 @@
 namespace sounder::bench {
 
 /// Options that bench_mpi alone has.
-Json own_options(const MpiSettings& settings, const mpi::Options& of_run);
+Json own_options(const MpiSettings& settings, const mpi::Options& of_run, bool uses_gpu);
 
 /// Columns of a CSV file that bench_mpi alone has.
 std::vector<std::string> own_columns();

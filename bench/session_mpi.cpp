@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <sounder/cuda/backend.hpp>
 #include <sounder/error.hpp>
 #include <sounder/mpi/fit.hpp>
 #include <sounder/mpi/step_race.hpp>
@@ -37,7 +38,11 @@ class Session {
     kernel_.emplace(builtin_kernel(settings_.model, train_->data, settings_.options.rule));
     if (start_) check_saved(*start_, *kernel_);  // before any file is opened
     if (settings_.race) choose_step();
-    for (const PlannedRanks& planned : plan_) mpi::check_resume(world_, problem(), options_of(planned), between_of(planned));
+    for (const PlannedRanks& planned : plan_) {
+      mpi::check_resume(world_, problem(), options_of(planned), between_of(planned));
+      const cuda::Caps caps = cuda::check(gpu_of(planned), settings_.gpu.device, *kernel_, *shm::make_backend(options_of(planned)), world_.local_rank());
+      if (planned.node_mode.uses_gpu()) gpu_ = caps.name;
+    }
     if (first_ && !settings_.json.empty()) files_.emplace_back(settings_.json, own_columns());
     if (first_ && !settings_.curve.empty()) files_.emplace_back(settings_.curve, own_columns());
   }
@@ -110,7 +115,7 @@ class Session {
 
   Options options_of(const PlannedRanks& planned) const {
     Options options = settings_.options;
-    options.mode = planned.node_mode;
+    options.mode = planned.node_mode.cpu;
     options.threads = planned.threads;
     options.stop = &interrupted();
     if (resumed_step_) options.step = *resumed_step_;
@@ -123,6 +128,12 @@ class Session {
     between.mode = planned.mode;
     between.trace_spans = spans_of(settings_, world_.size());
     return between;
+  }
+
+  cuda::GpuOptions gpu_of(const PlannedRanks& planned) const {
+    cuda::GpuOptions gpu = settings_.gpu.options;
+    gpu.mode = planned.node_mode.gpu;
+    return gpu;
   }
 
   mpi::Problem problem() const {
@@ -157,7 +168,7 @@ class Session {
   RunFacts facts_of(const PlannedRanks& planned, int run) const {
     return {.name = {.run = run,
                      .mode = std::string(name_of(kRankModes, planned.mode)),
-                     .node_mode = std::string(name_of(kModes, planned.node_mode)),
+                     .node_mode = std::string(planned.node_mode.name()),
                      .threads = planned.threads,
                      .ranks = world_.size()},
             .task = kernel_->task,
@@ -165,6 +176,7 @@ class Session {
             .load_seconds = load_seconds_,
             .core_to_core_ns = core_to_core_ns_,
             .transport = world_.transport(),
+            .gpu = planned.node_mode.uses_gpu() ? gpu_ : "",
             .auc = {},
             .efficiency = {},
             .reference = {},
@@ -177,14 +189,14 @@ class Session {
     const shm::Pinned placed(place(options));
     Settings told = settings_;
     told.options.step = options.step;
-    for (RecordFile& file : files_) file.write(run_record(told, facts, own_options(settings_, between)));
+    for (RecordFile& file : files_) file.write(run_record(told, facts, own_options(settings_, between, planned.node_mode.uses_gpu())));
 
-    const auto backend = shm::make_backend(options);
+    const auto backend = cuda::make_backend(gpu_of(planned), settings_.gpu.device, shm::make_backend(options), world_.local_rank());
     mpi::Result result = [&] {
       RankReporter reporter(settings_.program, facts.name.label(), options.epochs, settings_.quiet || !first_);
       return mpi::fit(world_, problem(), options, between, *backend, reporter);
     }();
-    facts.remark = result.remark;
+    facts.remark = fmt::format("{}{}{}", result.remark, result.remark.empty() || backend->remark().empty() ? "" : "; ", backend->remark());
     facts.auc = result.test_auc;
     if (first_) {
       for (RecordFile& file : files_) {
@@ -249,6 +261,7 @@ class Session {
   std::optional<SavedModel> start_;
   std::optional<Checkpoint> resume_;
   std::optional<double> raced_step_, resumed_step_;  ///< of --step auto
+  std::string gpu_;                                  ///< its name, of this rank; "": none is asked for
   std::string raced_;                                ///< for people: how it came to its step
   std::optional<mpi::SharedSet> train_, test_;
   double load_seconds_ = 0;
@@ -268,6 +281,11 @@ int run_rank(mpi::World& world, const MpiSettings& settings) {
 }  // namespace
 
 int run_session(const MpiSettings& settings) {
+  const bool uses_gpu = std::any_of(settings.node_modes.begin(), settings.node_modes.end(), [](const NodeMode& mode) { return mode.uses_gpu(); });
+  if (const cuda::DeviceStatus status = cuda::status_of(settings.gpu.device); uses_gpu && !settings.all_node_modes && status.absence != cuda::Absence::none) {
+    if (settings.launch.rank == 0) fmt::print(stderr, "bench_mpi: {}\n", status.sentence);
+    return kNoDevice;
+  }
   const double deadline = settings.between.deadline_seconds;
   int of_rank_0 = kAllRan;  // written by: rank 0 of those in this process. Read by: the caller, when they have ended
   const auto rank = [&](mpi::World& world) {

@@ -7,16 +7,27 @@
 #include <sounder/mpi/options.hpp>
 #include <sounder/mpi/sim_model.hpp>
 
+#include "flags_gpu.hpp"
 #include "launch_mpi.hpp"
 #include "settings.hpp"
 
 namespace sounder::bench {
 
+/// Who trains inside a rank, and how.
+struct NodeMode {
+  Mode cpu = Mode::hogwild;  ///< discipline of its CPU threads
+  cuda::GpuMode gpu = cuda::GpuMode::cpu;
+
+  bool uses_gpu() const { return gpu != cuda::GpuMode::cpu; }
+  std::string_view name() const { return uses_gpu() ? name_of(cuda::kGpuModes, gpu) : name_of(kModes, cpu); }
+};
+
 struct MpiSettings : Settings {
   std::vector<RankMode> modes{RankMode::bsp};
-  std::vector<Mode> node_modes{Mode::hogwild};
+  std::vector<NodeMode> node_modes{NodeMode{}};
   bool all_modes = false, all_node_modes = false;  ///< "all": those that the other flags allow
   mpi::Options between;       ///< its mode is set anew for each run
+  GpuSide gpu;                ///< of node modes that have one
   TransportName transport = TransportName::mpi;
   int ranks = 1;              ///< of this process: with TransportName::inproc and sim
   mpi::SimModel sim;          ///< with TransportName::sim
@@ -31,7 +42,7 @@ struct MpiSettings : Settings {
 /// One line of the plan.
 struct PlannedRanks {
   RankMode mode;
-  Mode node_mode;
+  NodeMode node_mode;
   int threads;  ///< of each rank
 };
 

@@ -13,8 +13,8 @@ struct Fixed {
   std::uint64_t examples, rounds, bytes_sent, messages_sent;
   double compute_seconds, publish_seconds, compute_deviation, wait_seconds, pad_seconds, communication_seconds;
   Histogram staleness_clocks, staleness_updates;
-  std::uint64_t reads, violations, dropped, audited, kept, workers;
-  bool telemetry, drops;
+  std::uint64_t reads, violations, dropped, audited, kept, workers, gpu_updates;
+  bool telemetry, drops, gpu;
 };
 static_assert(std::is_trivially_copyable_v<Fixed> && std::is_trivially_copyable_v<WorkerTelemetry>);
 
@@ -56,8 +56,10 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                     .audited = node.audited,
                     .kept = node.kept,
                     .workers = node.workers.size(),
+                    .gpu_updates = node.gpu_updates.value_or(0),
                     .telemetry = node.on,
-                    .drops = mode.dropped.has_value()};
+                    .drops = mode.dropped.has_value(),
+                    .gpu = node.gpu_updates.has_value()};
   const std::vector<Payload> all_fixed = all_gather(endpoint, Payload::of(std::vector<Fixed>{fixed}));
   const std::vector<Payload> bytes_to = all_gather(endpoint, Payload::of(own.bytes_to));
   const std::vector<Payload> waited_for = all_gather(endpoint, Payload::of(own.waited_for));
@@ -92,6 +94,7 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
     }
     for (const WorkerTelemetry& worker : workers[rank].as<WorkerTelemetry>()) result.run.telemetry.add(worker);
     result.run.telemetry.kept += of.kept;
+    if (of.gpu) result.run.telemetry.gpu_updates = result.run.telemetry.gpu_updates.value_or(0) + of.gpu_updates;
   }
 }
 

@@ -16,7 +16,7 @@ struct Segment {
   const float* rarity = nullptr;         ///< Dataset::rarity of id space 0
   const std::uint32_t* order = nullptr;  ///< of the chunks, in this epoch
   std::size_t first = 0, chunks = 0;     ///< positions in the order
-  std::size_t per_chunk = 0;             ///< a multiple of kPiece
+  std::size_t per_chunk = 0;
   float rate = 0;
   int groups = 1;                        ///< workers
   std::uint32_t seed = 0;                ///< of what they draw: another one for each segment
@@ -56,12 +56,14 @@ SOUNDER_INLINE void step_on(const M& model, View& view, const Examples& examples
 /// pieces and chunks have 32 bits: GPUs divide longer ones by calling a function.
 template <class M, class View>
 SOUNDER_INLINE void step_on_pieces(const M& model, View& view, const Segment& segment, std::size_t group) {
-  const auto pieces_of_chunk = static_cast<std::uint32_t>(segment.per_chunk / kPiece);
+  const auto pieces_of_chunk = static_cast<std::uint32_t>((segment.per_chunk + kPiece - 1) / kPiece);
   const auto pieces = static_cast<std::uint32_t>(segment.chunks) * pieces_of_chunk;
   for (auto piece = static_cast<std::uint32_t>(group); piece < pieces; piece += static_cast<std::uint32_t>(segment.groups)) {
     const std::size_t chunk = segment.order[segment.first + piece / pieces_of_chunk];
-    const std::size_t begin = chunk * segment.per_chunk + piece % pieces_of_chunk * kPiece;
-    const std::size_t end = begin + kPiece < segment.examples.count ? begin + kPiece : segment.examples.count;
+    const std::size_t in_chunk = piece % pieces_of_chunk * kPiece;
+    const std::size_t begin = chunk * segment.per_chunk + in_chunk;
+    std::size_t end = begin + (segment.per_chunk - in_chunk < kPiece ? segment.per_chunk - in_chunk : kPiece);
+    if (end > segment.examples.count) end = segment.examples.count;
     if (begin >= end) continue;  // the last chunk may be short
     if constexpr (requires { M::intercept; }) view.open_intercept(M::intercept);
     step_on(model, view, segment.examples, begin, end);
