@@ -12,6 +12,21 @@ Collector::Collector(const Setting& setting, const RowNumbers& numbers)
 }
 
 RowSums Collector::operator()(const RankRound& round) {
+  Gatherer* const beside = setting_.backend.gatherer();
+  if (!beside) return of_team(round);
+  RowSums own;
+  beside->begin(round.round, round.queue);
+  try {
+    if (beside->beside_team()) own = of_team(round);
+  } catch (...) {
+    beside->end();
+    throw;
+  }
+  const RowSums others = rows_of(beside->end(), numbers_);
+  return own.count == 0 ? others : add(own.view(), others.view(), numbers_);
+}
+
+RowSums Collector::of_team(const RankRound& round) {
   const StepContext context = context_of(setting_, round.round);
   setting_.backend.team().run([&](int worker) {
     Gradient& gradient = gradients_[static_cast<std::size_t>(worker)];

@@ -15,7 +15,7 @@ inline StepContext context_of(const Setting& setting, const Round& round) {
   return {.cells = setting.parameters.cells(), .rate = round.rate, .l1 = round.l1};
 }
 
-/// One sum a worker; these are added up in the order of the workers.
+/// One sum a worker; these are added up in the order of the workers, and then that of who gathers beside them (Backend::gatherer).
 class Collector {
  public:
   Collector(const Setting& setting, const RowNumbers& numbers);
@@ -24,6 +24,8 @@ class Collector {
   RowSums operator()(const RankRound& round);
 
  private:
+  RowSums of_team(const RankRound& round);
+
   const Setting& setting_;
   const RowNumbers& numbers_;
   std::vector<Gradient> gradients_;

@@ -49,6 +49,26 @@ RowSums take_rows(Gradient& gradient, const RowNumbers& numbers) {
   return rows;
 }
 
+RowSums rows_of(const Gathered& gathered, const RowNumbers& numbers) {
+  RowSums rows;
+  bool decays = false;
+  for (std::size_t table = 0; table < numbers.tables(); ++table) {
+    const std::size_t width = numbers.width(table);
+    for (std::uint32_t row = 0; row < numbers.end(table) - numbers.begin(table); ++row) {
+      const float* const sums = gathered.sums.read[table] + row * width;
+      const float decay = gathered.decays.read[table][row * width];
+      if (decay == 0 && std::all_of(sums, sums + width, [](float sum) { return sum == 0; })) continue;
+      rows.numbers.push_back(numbers.begin(table) + row);
+      rows.sums.insert(rows.sums.end(), sums, sums + width);
+      rows.decays.push_back(decay);
+      decays |= decay != 0;
+    }
+  }
+  if (!decays) rows.decays.clear();
+  settle(rows);
+  return rows;
+}
+
 void step_on(const RowView& rows, const RowNumbers& numbers, const Kernel& kernel, const StepContext& context,
              const std::vector<std::vector<float>>& scale, Team& team) {
   const auto workers = static_cast<std::size_t>(team.size());

@@ -8,6 +8,7 @@
 #include <sounder/mpi/data.hpp>
 #include <sounder/params/gradient.hpp>
 #include <sounder/train/chunk_queue.hpp>
+#include <sounder/train/gatherer.hpp>
 #include <sounder/train/team.hpp>
 
 #include "endpoint.hpp"
@@ -17,6 +18,9 @@ namespace sounder::mpi {
 
 /// Moves what was gathered into rows that ascend. `gradient` is empty afterwards.
 RowSums take_rows(Gradient& gradient, const RowNumbers& numbers);
+
+/// The rows that anything was gathered of, copied. Ascending.
+RowSums rows_of(const Gathered& gathered, const RowNumbers& numbers);
 
 /// Steps the rule once in each row, on its sums times scale[table][row], on the workers of the team: no row is two workers', so
 /// the bits do not depend on how many there are.

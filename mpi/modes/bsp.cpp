@@ -138,6 +138,7 @@ class Deterministic final : public Bulk {
  public:
   Deterministic(const Setting& setting, const BspParts& parts)
       : Bulk(setting, parts), tree_(parts.tree(setting.endpoint, numbers_, {.chunk_bytes = parts.chunk_bytes, .load = loads()})) {
+    if (setting.backend.gatherer()) throw Error("--deterministic adds up in an order that a GPU does not keep: leave it out, or let CPU threads train alone");
     for (int i = 0; i < setting.backend.team().size(); ++i) gradients_.emplace_back(setting.kernel);
   }
 

@@ -9,6 +9,7 @@
 #include <sounder/options.hpp>
 #include <sounder/params/parameters.hpp>
 #include <sounder/train/chunk_queue.hpp>
+#include <sounder/train/gatherer.hpp>
 #include <sounder/train/team.hpp>
 #include <sounder/train/telemetry.hpp>
 
@@ -39,6 +40,8 @@ class Backend {
   /// Steps on every chunk that its workers pull, until the queue is empty; when it returns, the parameters hold
   /// all of the round's updates and no worker runs. What changed the parameters between rounds is seen.
   virtual void run(const Round& round, ChunkQueue& queue) = 0;
+  /// After prepare(): who gathers gradients beside the team, for modes that do not call run(); null: nobody. Belongs to the backend.
+  virtual Gatherer* gatherer() { return nullptr; }
   /// How often an epoch visits each example: more than once where every worker sees all data.
   virtual int visits() const { return 1; }
   /// What was measured since prepare(). Between rounds; takes some milliseconds.
