@@ -21,6 +21,7 @@ struct StepForm {
   bool system_scope = false;  ///< CPU threads write the same cells
   double nonzeros = 2;        ///< per example
   StorageName storage = StorageName::f32;
+  bool gathers = false;       ///< adds up gradients at parameters that nobody moves; with `red` alone
 };
 
 /// The kernel of a model in one form.
@@ -57,6 +58,8 @@ class Stream {
   /// lost; one of a CPU thread between the read and the write of its cell can be (as in hogwild), and of a mirror of 16 bits too.
   virtual void reconcile(const Exchanged&) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// All bits 0.
+  virtual void clear(void* memory, std::size_t bytes) = 0;
   /// Blocks until all is done; throws Error if something failed.
   virtual void wait() = 0;
 };

@@ -43,6 +43,9 @@ class EmulatedStream final : public Stream {
   void copy(void* to, const void* from, std::size_t bytes) override {
     add([=] { std::memcpy(to, from, bytes); });
   }
+  void clear(void* memory, std::size_t bytes) override {
+    add([=] { std::memset(memory, 0, bytes); });
+  }
   void wait() override {
     std::unique_lock lock(door_);
     changed_.wait(lock, [&] { return work_.empty() && !busy_; });
@@ -98,7 +101,7 @@ void play(const void* model, const Segment& segment, F access_of) {
 }
 template <class M, int kLanes, bool kAdds>
 void play_floats(const void* model, const Segment& segment, void*) {
-  play<M, kLanes>(model, segment, [&](std::size_t) { return SimAccess<kAdds>{.rate = segment.rate}; });
+  play<M, kLanes>(model, segment, [&](std::size_t) { return SimAccess<kAdds>{.rate = segment.rate, .decays = segment.decays}; });
 }
 template <class M, int kLanes, StorageName kStorage>
 void play_narrow(const void* model, const Segment& segment, void*) {

@@ -20,6 +20,9 @@ struct Segment {
   float rate = 0;
   int groups = 1;                        ///< workers
   std::uint32_t seed = 0;                ///< of what they draw: another one for each segment
+  /// Not 0: gather. `cells` then reads the parameters, and writes sums of b * x; so many floats behind each is the sum of a. Of programs
+  /// for StepForm::gathers, at a rate of -1: the intercept's gradient is added as a step is.
+  std::ptrdiff_t decays = 0;
 };
 
 /// Examples between an opening of the intercept and its closing.

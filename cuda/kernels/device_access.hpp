@@ -21,6 +21,7 @@ struct DeviceAccess {
   using Cell = float;
   float rate = 0;
   UpdateName update = UpdateName::racy;  ///< where the kernel has several
+  std::ptrdiff_t decays = 0;             ///< where it gathers: see Segment
 
   __device__ __forceinline__ float get(const float* cell) const { return ptx::load<kScope>(cell); }
   template <class F>
@@ -32,13 +33,21 @@ struct DeviceAccess {
   /// One step of the rule; `old` is what was read.
   __device__ __forceinline__ void move(float* cells, const Pack<4>& old, float a, float b, const Pack<4>& x) const {
     const Sgd rule{.rate = rate};
-    if (adds())
+    if (gathers()) {
+      add(cells, b * x);
+      if (a != 0) add(cells + decays, a * Pack<4>{{1, 1, 1, 1}});
+    } else if (adds())
       add(cells, rule.delta(old, a, b, x));
     else
       ptx::store4<kScope>(cells, rule.next(old, a, b, x));
   }
   __device__ __forceinline__ void move_one(float* cell, float a, float b, float x) const {
     const Sgd rule{.rate = rate};
+    if (gathers()) {
+      add_one(cell, b * x);
+      add_one(cell + decays, a);
+      return;
+    }
     const float old = get(cell);
     if (adds())
       add_one(cell, rule.delta(old, a, b, x));
@@ -67,6 +76,7 @@ struct DeviceAccess {
 
  private:
   __device__ __forceinline__ bool adds() const { return kForms == Forms::red || (kForms != Forms::racy && update != UpdateName::racy); }
+  __device__ __forceinline__ bool gathers() const { return kForms != Forms::racy && kForms != Forms::red && decays != 0; }
   __device__ __forceinline__ bool system_wide() const { return kForms == Forms::any && update == UpdateName::red_sys; }
 };
 

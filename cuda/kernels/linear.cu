@@ -9,7 +9,7 @@ StepProgram linear(const std::type_info& model, const StepForm& form) {
   if (form.storage != StorageName::f32) return program;
   const auto plain = [&]<class M, int kLanes>() { program = plain_program<M, kLanes>(form.update); };
   with_linear<LogisticLoss>(model, form.nonzeros,
-                            [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(form.update, form.system_scope); }) ||
+                            [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(form); }) ||
       with_linear<HingeLoss>(model, form.nonzeros, plain) || with_linear<SquaredLoss>(model, form.nonzeros, plain);
   return program;
 }

@@ -7,7 +7,7 @@ namespace sounder::cuda::families {
 StepProgram mf(const std::type_info& model, const StepForm& form) {
   StepProgram program;
   if (form.storage == StorageName::f32)
-    with_mf(model, [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(form.update, form.system_scope); });
+    with_mf(model, [&]<class M, int kLanes>() { program = fast_program<M, kLanes>(form); });
   else
     with_narrow(model, [&]<class M, int kLanes>() { program = narrow_program<M, kLanes>(form); });
   return program;

@@ -1,6 +1,7 @@
 // How a simulated group of lanes touches parameters: the CPU's relaxed cells, in the forms of --update.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <sounder/params/rounding.hpp>
@@ -17,6 +18,7 @@ template <bool kAdds>
 struct SimAccess {
   using Cell = float;
   float rate = 0;
+  std::ptrdiff_t decays = 0;  ///< where it gathers: see Segment
 
   float get(const float* cell) const { return shared_cell::get<float>(cell); }
   template <class F>
@@ -41,7 +43,10 @@ struct SimAccess {
  private:
   void update(float* cell, float old, float a, float b, float x) const {
     const Sgd rule{.rate = rate};
-    if constexpr (kAdds)
+    if (decays != 0) {
+      add_one(cell, b * x);
+      if (a != 0) add_one(cell + decays, a);
+    } else if constexpr (kAdds)
       shared_cell::atomic_add<float>(cell, rule.delta(old, a, b, x));
     else
       shared_cell::put<float>(cell, rule.next(old, a, b, x));

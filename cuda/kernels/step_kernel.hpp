@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) st
   const std::uint32_t group = (blockIdx.x * kBlockThreads + threadIdx.x) / kLanes;
   if (group >= static_cast<std::uint32_t>(segment.groups)) return;
   using Access = DeviceAccess<kForms, kScope>;
-  GroupView<Access, GroupLanes<kLanes>, intercept_width<M>()> view(Access{.rate = segment.rate, .update = update}, segment.cells);
+  GroupView<Access, GroupLanes<kLanes>, intercept_width<M>()> view(Access{.rate = segment.rate, .update = update, .decays = segment.decays}, segment.cells);
   step_on_pieces(model, view, segment, group);
 }
 
@@ -63,10 +63,11 @@ StepProgram program_of() {
   return {.start = start<M, kLanes, kForms, kScope, kUpdate>, .lanes = kLanes, .owned = owned_table<M>()};
 }
 
-/// A kernel for each form where the GPU trains on its own memory; one for all where the bus sets the pace.
+/// A kernel for each form where the GPU trains on its own memory; one for all where the bus sets the pace, or gradients are gathered.
 template <class M, int kLanes>
-StepProgram fast_program(UpdateName update, bool system_scope) {
-  switch (update) {
+StepProgram fast_program(const StepForm& form) {
+  const bool system_scope = form.system_scope || form.gathers;
+  switch (form.update) {
     case UpdateName::racy:
       return system_scope ? program_of<M, kLanes, Forms::any, Scope::system, UpdateName::racy>()
                           : program_of<M, kLanes, Forms::racy, Scope::gpu, UpdateName::racy>();

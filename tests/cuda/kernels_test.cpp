@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <sounder/data/random.hpp>
+#include <sounder/params/gradient.hpp>
 
 #include "device/device.hpp"
 #include "kernels/models.hpp"
@@ -84,6 +85,71 @@ TEST_SUITE("cuda") {
     const Dataset ratings = small_set(ModelName::mf);
     for (const int factors : {16, 30, 64, 128, 200})
       CHECK(difference(builtin_kernel({.model = ModelName::mf, .l2 = 0.02, .factors = factors}, ratings), ratings, cuda::UpdateName::racy, 2) < 2e-5);
+  }
+
+  TEST_CASE("kernels: gathering adds up what a CPU thread gathers; mutant: a step of the same rate is no gradient") {
+    struct Difference {
+      double sums = 0, decays = 0;  ///< the largest of a cell
+      double elsewhere = 0;         ///< what came to rows that no example touches
+      double decay = 0;             ///< the largest that was expected
+    };
+    const auto compare = [](const Kernel& kernel, const Dataset& data, double nonzeros, bool gathers) {
+      Parameters parameters(kernel.layout);
+      kernel.initialize(parameters, 3);
+      Gradient gradient(kernel);
+      gradient.collect({.cells = parameters.cells()}, data.examples(), 0, data.size());
+      gradient.close_intercept();
+
+      const std::size_t floats = parameters.memory().floats();
+      std::vector<float> sums(2 * floats);
+      Cells cells = parameters.cells();
+      std::ranges::copy(parameters.cells(sums.data()).write, cells.write);
+      const auto order = identity(data);
+      const auto program = cuda::make_emulated_device()->program(kernel, {.nonzeros = nonzeros, .gathers = true});
+      REQUIRE(static_cast<bool>(program.start));
+      program.start(kernel.model.get(),
+                    {.cells = cells,
+                     .examples = data.examples(),
+                     .rarity = data.rarity().data(),
+                     .order = order.data(),
+                     .chunks = order.size(),
+                     .per_chunk = kChunk,
+                     .rate = -1,
+                     .groups = 3,
+                     .decays = gathers ? static_cast<std::ptrdiff_t>(floats) : 0},
+                    nullptr);
+      Difference difference;
+      for (const float sum : sums) difference.elsewhere += std::abs(sum);
+      const Cells found = parameters.cells(sums.data()), found_decays = parameters.cells(sums.data() + floats);
+      for (const RowId row : gradient.rows()) {
+        const std::span<const float> expected = gradient.sums(row);
+        const std::size_t width = expected.size() / 2;
+        for (std::size_t i = 0; i < width; ++i) {
+          const double sum = found.read[row.table][row.row * width + i], decay = found_decays.read[row.table][row.row * width + i];
+          difference.sums = std::max(difference.sums, std::abs(expected[i] - sum));
+          difference.decays = std::max(difference.decays, std::abs(expected[width + i] - decay));
+          difference.decay = std::max(difference.decay, double{expected[width + i]});
+          difference.elsewhere -= std::abs(sum) + std::abs(decay);
+        }
+      }
+      return difference;
+    };
+    const auto check = [&](const Kernel& kernel, const Dataset& data, double nonzeros) {
+      const Difference found = compare(kernel, data, nonzeros, true);
+      CHECK(found.decay > 0);
+      CHECK(found.sums < 1e-4);
+      CHECK(found.decays < 1e-4 * found.decay);
+      CHECK(std::abs(found.elsewhere) < 1e-2);
+      CHECK(compare(kernel, data, nonzeros, false).decays > 0.5 * found.decay);
+    };
+    for (const ModelName model : {ModelName::logistic, ModelName::svm, ModelName::squared, ModelName::softmax, ModelName::fm})
+      for (const double nonzeros : {4., 60.}) {
+        CAPTURE(std::string(name_of(kModels, model)));
+        const Dataset data = ragged(model, true);
+        check(builtin_kernel({.model = model, .l2 = 1e-3, .factors = 16}, data), data, nonzeros);
+      }
+    const Dataset ratings = small_set(ModelName::mf);
+    for (const int factors : {16, 128}) check(builtin_kernel({.model = ModelName::mf, .l2 = 0.02, .factors = factors}, ratings), ratings, 2);
   }
 
   TEST_CASE("mutant: one example that is left out is more than that difference") {

@@ -49,6 +49,10 @@ class CudaStream final : public Stream {
     use();
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "copy to or from the GPU");
   }
+  void clear(void* memory, std::size_t bytes) override {
+    use();
+    check(cudaMemsetAsync(memory, 0, bytes, stream_), "clear memory of the GPU");
+  }
   void wait() override {
     use();
     check(cudaEventRecord(done_, stream_), "wait for the GPU");
