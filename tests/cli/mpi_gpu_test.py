@@ -1,0 +1,64 @@
+"""bench_mpi --node-mode gpu and hybrid, on the emulated device: the modes between ranks, with a GPU inside of each."""
+
+from program import RANK_MODES, RanksTest, needs_mpirun
+from cuda_test import why_no_gpu
+
+SPAM = ("--data", "builtin:spam,part=train", "--transform", "log1p", "--normalize", "l2", "--l2", "1e-3", "--threads", "1", "--epochs", "3")
+TWO = ("--transport", "inproc", "--ranks", "2")
+EMULATED = ("--device", "emu", "--gpu-streams", "2", "--gpu-workers", "4")
+EXAMPLES = 4837
+
+
+class GpusInRanks(RanksTest):
+    def test_every_mode_learns_as_much_as_with_threads(self):
+        runs = self.records(*SPAM, *TWO, *EMULATED, "--mode", "all", "--node-mode", "hogwild,gpu,hybrid")
+        losses = {(summary["mode"], summary["node_mode"]): summary["train_loss"] for summary in runs["summary"]}
+        self.assertEqual(set(losses), {(mode, node) for mode in RANK_MODES for node in ("hogwild", "gpu", "hybrid")})
+        for (mode, node), loss in losses.items():
+            self.assertLess(abs(loss / losses[mode, "hogwild"] - 1), 0.05, (mode, node))
+        for mode in ("bsp", "backup"):  # the same sums of the same batches, but for their order
+            for node in ("gpu", "hybrid"):
+                self.assertLess(abs(losses[mode, node] / losses[mode, "hogwild"] - 1), 1e-3 if mode == "bsp" else 0.02, (mode, node))
+        for run, summary in zip(runs["run"], runs["summary"]):
+            on_gpu, node = summary["gpu_updates"], summary["node_mode"]
+            self.assertEqual(on_gpu + summary["cpu_updates"], sum(rank["examples"] for rank in summary["ranks_detail"]))
+            self.assertEqual(summary["cpu_updates"] == 0, node == "gpu", summary)
+            self.assertEqual(on_gpu > 0, node != "hogwild", summary)
+            self.assertEqual(run["machine"]["gpu"], None if node == "hogwild" else "emulated device")
+            self.assertEqual(run["options"].get("device"), None if node == "hogwild" else "emu")
+            self.assertEqual("emulated device: placement" in (summary["remark"] or ""), node != "hogwild")
+
+    @needs_mpirun
+    def test_processes(self):
+        summaries = self.by_kind(self.good_ranks(2, *SPAM, *EMULATED, "--mode", "bsp,ssp", "--node-mode", "gpu", "--json", "-").stdout)["summary"]
+        for summary in summaries:
+            self.assertGreaterEqual(summary["gpu_updates"], 3 * EXAMPLES)
+
+    def test_factorizations(self):
+        flags = ("--model", "mf", "--data", "builtin:ratings,part=train", "--l2", "0.05", "--epochs", "2", "--threads", "1", *TWO, *EMULATED)
+        for summary in self.records(*flags, "--mode", "bsp,local", "--node-mode", "gpu,hybrid")["summary"]:
+            self.assertEqual(summary["stopped"], "epochs")
+            self.assertGreater(summary["gpu_updates"], 0)
+
+    def test_what_cannot_be_is_refused(self):
+        for flags, says in (((*TWO, *EMULATED, "--mode", "bsp", "--deterministic", "--node-mode", "gpu"), ["--deterministic", "--node-mode hogwild"]),
+                            (("--transport", "sim", "--ranks", "2", "--device", "emu", "--node-mode", "hybrid"), ["--transport sim", "--transport inproc"]),
+                            ((*TWO, "--device", "emu"), ["--device does nothing with --node-mode hogwild", "gpu or hybrid"]),
+                            ((*TWO, "--sync-ms", "1", "--device", "emu", "--node-mode", "gpu"), ["--sync-ms does nothing with --node-mode gpu", "hybrid"]),
+                            ((*TWO, "--device", "none", "--node-mode", "gpu"), ["--device none"]),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--rule", "adagrad"), ["--rule adagrad", "--rule sgd"]),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--model", "cut"), ["cut"])):
+            with self.subTest(flags=flags):
+                self.bad(*SPAM, *flags, "--curve", self.folder / "run.jsonl", says=says)
+                self.assertFalse((self.folder / "run.jsonl").exists())
+
+    def test_without_a_gpu(self):
+        sentence = why_no_gpu()
+        if sentence is None:
+            print("skipped: a GPU is here, so what is said without one cannot be heard")
+            self.skipTest("a GPU is here")
+        says = sentence.strip().split(": ", 1)[1]
+        self.bad(*SPAM, *TWO, "--node-mode", "gpu", status=77, says=says)
+        node_modes = {run["node_mode"] for run in self.records(*SPAM, *TWO, "--mode", "local", "--node-mode", "all", "--epochs", "1")["run"]}
+        self.assertIn("hogwild", node_modes)
+        self.assertFalse(node_modes & {"gpu", "hybrid"})
