@@ -18,6 +18,8 @@ std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& 
   if (node_mode.uses_gpu()) {
     if (settings.transport == TransportName::sim)
       return fmt::format("--node-mode {} computes in its own time, and --transport sim in a virtual one: give --transport inproc", node_mode.name());
+    if (settings.gpu.options.placement == cuda::PlacementName::split)
+      return "--placement split deals out whole epochs, and a round between ranks is a part of one: give --placement mirror";
     if (settings.between.deterministic)
       return fmt::format("--deterministic adds up in an order that --node-mode {} does not keep: leave it out, or give --node-mode hogwild", node_mode.name());
     if (settings.all_node_modes && cuda::status_of(settings.gpu.device).absence != cuda::Absence::none) return "there is no GPU";

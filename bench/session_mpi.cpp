@@ -133,6 +133,7 @@ class Session {
   cuda::GpuOptions gpu_of(const PlannedRanks& planned) const {
     cuda::GpuOptions gpu = settings_.gpu.options;
     gpu.mode = planned.node_mode.gpu;
+    gpu.may_split = false;
     return gpu;
   }
 

@@ -8,6 +8,7 @@
 #include <sounder/error.hpp>
 
 #include "device_data.hpp"
+#include "gradient_sums.hpp"
 #include "hybrid.hpp"
 #include "mirror.hpp"
 #include "split.hpp"
@@ -57,7 +58,7 @@ std::unique_ptr<Device> make_device(DeviceName device, int number) {
   return device == DeviceName::emu ? make_emulated_device() : make_cuda_device(number);
 }
 
-class HybridBackend final : public Backend {
+class HybridBackend final : public Backend, private Gatherer {
  public:
   HybridBackend(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu)
       : options_(options), device_(std::move(device)), cpu_(std::move(cpu)) {
@@ -74,13 +75,14 @@ class HybridBackend final : public Backend {
   }
 
   void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
-    const double nonzeros = static_cast<double>(data.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, data.size()));
-    program_ = program_of(*device_, options_, kernel, nonzeros, plan_);
+    nonzeros_ = static_cast<double>(data.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, data.size()));
+    program_ = program_of(*device_, options_, kernel, nonzeros_, plan_);
     kernel_ = &kernel;
     dealer_.reset();
     if (plan_.split) dealer_.emplace(kernel, data, *program_.owned, both());
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
     data_.emplace(*device_, ordered);
+    sums_.reset();
     mirror_.reset();
     if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program_.owned : std::nullopt, options_.storage);
     order_ = device_->allocate(Where::device, std::max<std::size_t>(1, data.size()) * sizeof(std::uint32_t));
@@ -105,6 +107,12 @@ class HybridBackend final : public Backend {
     gpu_per_cpu_ = std::clamp(on_gpu / std::max(1 - on_gpu, 1e-3), 0.1, 1e3);
   }
 
+  /// Streams gather as they train, but at parameters that nobody moves.
+  Gatherer* gatherer() override { return this; }
+
+  /// Dealt examples come in an order of their own.
+  bool in_order() const override { return !dealer_; }
+
   int visits() const override { return 1; }
   Telemetry telemetry() const override {
     Telemetry telemetry = options_.mode == GpuMode::hybrid ? cpu_->telemetry() : Telemetry{};
@@ -121,6 +129,30 @@ class HybridBackend final : public Backend {
  private:
   bool both() const { return options_.mode == GpuMode::hybrid; }
 
+  bool beside_team() const override { return both(); }
+
+  void begin(const Round&, ChunkQueue& queue) override {
+    if (dealer_) throw Error("--placement split deals examples out, and gradients are of those that a round has: give --placement mirror");
+    if (!sums_) {
+      sums_.emplace(*device_, *parameters_);
+      gathering_ = device_->program(*kernel_, {.nonzeros = nonzeros_, .gathers = true});
+    }
+    bring_mirror(false);
+    sums_->clear(*streams_[0]);
+    Segment segment = segment_of(queue, -1);
+    segment.cells = sums_->cells(segment.cells);
+    segment.decays = sums_->decays();
+    for (int i = 0; i < drivers(); ++i)
+      gatherers_.push_back(std::make_unique<Task>([this, i, segment, &queue] { drive(*streams_[static_cast<std::size_t>(i)], gathering_, segment, queue); }));
+  }
+  Gathered end() override {
+    std::exception_ptr error;
+    for (auto& task : gatherers_) task->join(error);
+    gatherers_.clear();
+    if (error) std::rethrow_exception(error);
+    return sums_->bring(*streams_[0]);
+  }
+
   /// What the GPU is about to train on comes to it. `current`: it holds what the last round left.
   void bring_mirror(bool current) {
     if (!mirror_) return;
@@ -131,17 +163,22 @@ class HybridBackend final : public Backend {
     held_from_ = first;
   }
 
+  /// What all segments of a round have in common.
+  Segment segment_of(const ChunkQueue& queue, float rate) {
+    streams_[0]->copy(order_.get(), queue.order().data(), queue.order().size_bytes());
+    streams_[0]->wait();
+    return {.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
+            .examples = dealer_ ? tail(data_->examples(), dealer_->cut().examples) : data_->examples(),
+            .rarity = data_->rarity(),
+            .order = static_cast<const std::uint32_t*>(order_.get()),
+            .per_chunk = queue.per_chunk(),
+            .rate = rate,
+            .groups = workers_ / drivers()};
+  }
+
   /// Both sides train until their queues are empty, and the parameters hold all of it. `whole`: what says how far the round is.
   void train(const Round& round, ChunkQueue& cpu_queue, ChunkQueue& gpu_queue, const ChunkQueue& whole) {
-    streams_[0]->copy(order_.get(), gpu_queue.order().data(), gpu_queue.order().size_bytes());
-    streams_[0]->wait();
-    const Segment segment{.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
-                          .examples = dealer_ ? tail(data_->examples(), dealer_->cut().examples) : data_->examples(),
-                          .rarity = data_->rarity(),
-                          .order = static_cast<const std::uint32_t*>(order_.get()),
-                          .per_chunk = gpu_queue.per_chunk(),
-                          .rate = round.rate,
-                          .groups = workers_ / drivers()};
+    const Segment segment = segment_of(gpu_queue, round.rate);
     std::exception_ptr error;
     const auto begin = Clock::now();
     const auto since = [begin] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
@@ -152,7 +189,7 @@ class HybridBackend final : public Backend {
       std::vector<std::unique_ptr<Task>> tasks;
       std::vector<double> ends(static_cast<std::size_t>(drivers()));
       for (std::size_t i = 0; i < ends.size(); ++i)
-        tasks.push_back(std::make_unique<Task>([&, i] { drive(*streams_[i], segment, gpu_queue), ends[i] = since(); }));
+        tasks.push_back(std::make_unique<Task>([&, i] { drive(*streams_[i], program_, segment, gpu_queue), ends[i] = since(); }));
       try {
         if (both()) cpu_->run(round, cpu_queue), cpu_seconds = since();
       } catch (...) {
@@ -173,7 +210,7 @@ class HybridBackend final : public Backend {
   int drivers() const { return std::min(options_.gpu_streams, workers_); }
 
   /// One stream: segments of about kSegmentSeconds until the queue is empty.
-  void drive(Stream& stream, Segment segment, ChunkQueue& queue) {
+  void drive(Stream& stream, const StepProgram& program, Segment segment, ChunkQueue& queue) {
     Range done;
     std::size_t chunks = 1 + static_cast<std::size_t>(segment.groups) * kPiece / segment.per_chunk;
     const auto streams = static_cast<std::size_t>(drivers());
@@ -187,7 +224,7 @@ class HybridBackend final : public Backend {
       // As soon as they are taken: the exchange asks for our part in those.
       segment.seed = static_cast<std::uint32_t>(gpu_examples_.fetch_add(examples, std::memory_order_relaxed));
       const auto begin = Clock::now();
-      stream.step(program_, kernel_->model.get(), segment);
+      stream.step(program, kernel_->model.get(), segment);
       stream.wait();
       if (dealer_) dealer_->stepped(examples);
       const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -210,11 +247,15 @@ class HybridBackend final : public Backend {
   std::vector<std::unique_ptr<Stream>> streams_;
   Plan plan_;
   StepProgram program_;
+  double nonzeros_ = 0;  ///< of an example
   const Kernel* kernel_ = nullptr;
   Parameters* parameters_ = nullptr;
   std::optional<DeviceData> data_;
   std::optional<Mirror> mirror_;
   std::optional<Dealer> dealer_;
+  std::optional<GradientSums> sums_;  ///< of modes that gather,
+  StepProgram gathering_;
+  std::vector<std::unique_ptr<Task>> gatherers_;  ///< and the streams at it
   std::shared_ptr<void> order_;
   int workers_ = 1;
   // Written by: the drivers. Read by: the exchange and telemetry(). Order: relaxed; a count alone.

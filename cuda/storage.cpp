@@ -7,6 +7,7 @@
 namespace sounder::cuda {
 
 Plan plan_of(const GpuOptions& options, const Caps& caps, std::size_t bytes, bool owned) {
+  if (options.placement == PlacementName::automatic && !options.may_split) owned = false;
   Plan plan = resolve(options.placement, options.mode, caps, bytes, owned);
   if (options.storage == StorageName::f32 || options.mode == GpuMode::cpu || (plan.mirrored && !plan.split)) return plan;
   const std::string_view storage = name_of(kStorages, options.storage);

@@ -104,6 +104,7 @@ class Run {
     if (problem_.resume) from_saved(problem_.resume->state, problem_.kernel, problem_.train.data, parameters_, RowPart::whole);
     checkpoints_.keep(parameters_, first_epoch_);
     backend_.prepare(problem_.kernel, problem_.train.data, parameters_);
+    if (!backend_.in_order()) throw Error("--placement split deals out whole epochs, and a round between ranks is a part of one: give --placement mirror");
     curve_.start(parameters_);
     sentinel_.emplace(problem_.kernel, problem_.train.data.examples(), parameters_, curve_.scale());
     queue_.watch(&*sentinel_);

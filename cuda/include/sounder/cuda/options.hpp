@@ -70,6 +70,8 @@ struct GpuOptions {
   std::optional<int> gpu_workers{};  ///< groups of lanes that step at the same time, all streams together; unset: by the conflict index
   std::optional<double> sync_ms{};   ///< milliseconds between two exchanges of master and mirror; unset: a few times as long as one takes
   MergeName merge = MergeName::automatic;
+  /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it.
+  bool may_split = true;
 
   /// Unless it is given: red; racy where cells have 16 bits.
   UpdateName update_form() const { return update.value_or(storage == StorageName::f32 ? UpdateName::red : UpdateName::racy); }

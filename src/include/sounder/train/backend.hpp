@@ -40,6 +40,8 @@ class Backend {
   /// Steps on every chunk that its workers pull, until the queue is empty; when it returns, the parameters hold
   /// all of the round's updates and no worker runs. What changed the parameters between rounds is seen.
   virtual void run(const Round& round, ChunkQueue& queue) = 0;
+  /// After prepare(): whether run() steps on the very examples of the queue, and not on as many others of the epoch.
+  virtual bool in_order() const { return true; }
   /// After prepare(): who gathers gradients beside the team, for modes that do not call run(); null: nobody. Belongs to the backend.
   virtual Gatherer* gatherer() { return nullptr; }
   /// How often an epoch visits each example: more than once where every worker sees all data.
