@@ -35,6 +35,7 @@ class Altered final : public cuda::Device {
         real_->copy(what.master, what.mirror, what.last * kBlockFloats * sizeof(float));
     }
     void copy(void* to, const void* from, std::size_t bytes) override { real_->copy(to, from, bytes); }
+    void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
     void wait() override { real_->wait(); }
     std::unique_ptr<cuda::Stream> real_;
     Fault fault_;
