@@ -104,6 +104,7 @@ class Forgetful final : public cuda::Device {
     void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override { real_->step(program, model, segment); }
     void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
     void reconcile(const cuda::Exchanged& what) override { real_->reconcile(what); }
+    void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
     void copy(void* to, const void* from, std::size_t bytes) override {
       const bool forgotten = device_.fault_ == Fault::not_to_device ? device_.in_master(from) : device_.fault_ == Fault::not_to_host && device_.in_master(to);
       if (!device_.forgets_ || !forgotten) real_->copy(to, from, bytes);
