@@ -21,7 +21,7 @@ struct FlagOfModes {
 std::vector<FlagOfModes> flags_of_modes() {
   using enum GpuMode;
   return {{"--placement", {gpu, hybrid}}, {"--update", {gpu, hybrid}}, {"--storage", {gpu, hybrid}}, {"--gpu-streams", {gpu, hybrid}},
-          {"--gpu-workers", {gpu, hybrid}}, {"--sync-ms", {hybrid}},     {"--merge", {hybrid}}};
+          {"--gpu-workers", {gpu, hybrid}}, {"--sync-ms", {hybrid}},     {"--merge", {hybrid}},        {"--gpu-data", {gpu, hybrid}}};
 }
 
 }  // namespace
@@ -36,6 +36,7 @@ void declare_gpu(CommandLine& line, GpuSide& gpu) {
   line.number<int>("--gpu-workers", o.gpu_workers, "examples that the GPU steps on at the same time (default: by how often they would meet in a row)");
   line.number<double>("--sync-ms", o.sync_ms, "milliseconds between two exchanges of master and mirror, 0: no pause (default: four times as long as one takes)");
   line.name("--merge", cuda::kMerges, o.merge, "how movements of both sides come together (default auto)");
+  line.name("--gpu-data", cuda::kGpuData, o.gpu_data, "where the examples lie that the GPU trains on (default auto)");
 }
 
 void check_obeyed_by_gpu(const CommandLine& line, const GpuSide& gpu, std::span<const GpuMode> modes, const char* flag, const std::string& names) {
@@ -73,7 +74,8 @@ Json gpu_options(const GpuSide& gpu) {
           {"gpu_streams", o.gpu_streams},
           {"gpu_workers", or_null(o.gpu_workers)},
           {"sync_ms", or_null(o.sync_ms)},
-          {"merge", name_of(cuda::kMerges, o.merge)}};
+          {"merge", name_of(cuda::kMerges, o.merge)},
+          {"gpu_data", name_of(cuda::kGpuData, o.gpu_data)}};
 }
 
 }  // namespace sounder::bench

@@ -27,7 +27,7 @@ class Session {
     if (loaded_.start) check_saved(*loaded_.start, kernel_);  // before any file is opened
     check_resume(loaded_.problem(kernel_, settings_), settings_.options);
     for (const GpuMode mode : settings_.modes) {
-      const cuda::Caps caps = cuda::check(gpu_of(mode), settings_.gpu.device, kernel_, *shm::make_backend(options()));
+      const cuda::Caps caps = cuda::check(gpu_of(mode), settings_.gpu.device, kernel_, *shm::make_backend(options()), 0, &*loaded_.train);
       if (mode != GpuMode::cpu) gpu_ = caps.name;
     }
     if (!settings.json.empty()) files_.emplace_back(settings.json);

@@ -1,6 +1,7 @@
 // A training set in the memory of a device.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -10,9 +11,19 @@
 
 namespace sounder::cuda {
 
+/// Of the arrays of a set.
+std::size_t bytes_of(const Dataset& data);
+
+/// Bytes of a device that are left beside a mirror of `parameters` bytes and what its exchange keeps.
+std::size_t free_for_data(const Caps& caps, std::size_t parameters);
+
+/// Whether the set is to lie on the device as a whole. `parameters`: bytes of them all. Throws Error where that is asked for and cannot be.
+bool is_resident(GpuDataName asked, const Caps& caps, std::size_t parameters, const Dataset& data);
+
 class DeviceData {
  public:
-  DeviceData(Device& device, const Dataset& data);
+  /// Not `resident`: the rarities alone.
+  DeviceData(Device& device, const Dataset& data, bool resident = true);
 
   const Examples& examples() const { return examples_; }
   const float* rarity() const { return rarity_; }

@@ -7,6 +7,7 @@
 
 #include <sounder/error.hpp>
 
+#include "chunk_feed.hpp"
 #include "device_data.hpp"
 #include "gradient_sums.hpp"
 #include "hybrid.hpp"
@@ -20,6 +21,7 @@ namespace sounder::cuda {
 namespace {
 
 constexpr double kSegmentSeconds = 5e-3;  ///< of a kernel: the step size, a stop and the end of a round are seen between segments
+constexpr std::size_t kMostBuffer = std::size_t{64} << 20;  ///< bytes: more than a segment needs at the pace of the bus
 constexpr std::size_t kLastTakes = 4;     ///< a stream takes at most 1/kLastTakes of its part of what is left, so that all end together
 
 MergeRule rule_of(MergeName name) {
@@ -81,11 +83,16 @@ class HybridBackend final : public Backend, private Gatherer {
     dealer_.reset();
     if (plan_.split) dealer_.emplace(kernel, data, *program_.owned, both());
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
-    data_.emplace(*device_, ordered);
     sums_.reset();
+    const std::size_t bytes = kernel.layout.floats() * sizeof(float);
+    resident_ = is_resident(options_.gpu_data, device_->caps(), bytes, data);
+    data_.reset();
+    feeds_.clear();
+    order_.reset();
     mirror_.reset();
+    data_.emplace(*device_, ordered, resident_);
+    on_host_ = ordered.examples();
     if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program_.owned : std::nullopt, options_.storage);
-    order_ = device_->allocate(Where::device, std::max<std::size_t>(1, data.size()) * sizeof(std::uint32_t));
     workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update_form() != UpdateName::racy));
     parameters_ = &parameters;
     followed_ = false;
@@ -122,6 +129,7 @@ class HybridBackend final : public Backend, private Gatherer {
   std::string remark() const override {
     std::string text = fmt::format("{}: placement {}, {}; {} workers of {} lanes in {} streams", device_->caps().name,
                                    name_of(kPlacements, plan_.placement), plan_.why, workers_, program_.lanes, options_.gpu_streams);
+    text += resident_ ? "; data resident" : feeds_.empty() ? "; data streamed" : fmt::format("; data streamed by 2 buffers of {} KiB a stream", feeds_[0]->bytes() >> 10);
     if (dealer_) text += fmt::format("; an exchange is of {} bytes, that of a mirror of all would be of {}", mirror_->bytes_exchanged(), mirror_->bytes());
     return text;
   }
@@ -143,7 +151,7 @@ class HybridBackend final : public Backend, private Gatherer {
     segment.cells = sums_->cells(segment.cells);
     segment.decays = sums_->decays();
     for (int i = 0; i < drivers(); ++i)
-      gatherers_.push_back(std::make_unique<Task>([this, i, segment, &queue] { drive(*streams_[static_cast<std::size_t>(i)], gathering_, segment, queue); }));
+      gatherers_.push_back(std::make_unique<Task>([this, i, segment, &queue] { drive(static_cast<std::size_t>(i), gathering_, segment, queue); }));
   }
   Gathered end() override {
     std::exception_ptr error;
@@ -163,12 +171,26 @@ class HybridBackend final : public Backend, private Gatherer {
     held_from_ = first;
   }
 
+  /// The chunks of the set on the device, or a feed for each stream.
+  void bring_examples(const ChunkQueue& queue) {
+    if (resident_) {
+      if (!order_) order_ = device_->allocate(Where::device, (on_host_.count / queue.per_chunk() + 2) * sizeof(std::uint32_t));
+      streams_[0]->copy(order_.get(), queue.order().data(), queue.order().size_bytes());
+      return streams_[0]->wait();
+    }
+    const std::size_t free = free_for_data(device_->caps(), mirror_ ? mirror_->bytes() : 0), buffers = 2 * static_cast<std::size_t>(drivers());
+    while (feeds_.size() < static_cast<std::size_t>(drivers()))
+      feeds_.push_back(std::make_unique<ChunkFeed>(*device_, on_host_, queue.per_chunk(), std::min(kMostBuffer, free / 2 / buffers)));
+  }
+
+  /// Of the GPU's queue.
+  Examples behind_cut(const Examples& all) const { return dealer_ ? tail(all, dealer_->cut().examples) : all; }
+
   /// What all segments of a round have in common.
   Segment segment_of(const ChunkQueue& queue, float rate) {
-    streams_[0]->copy(order_.get(), queue.order().data(), queue.order().size_bytes());
-    streams_[0]->wait();
+    bring_examples(queue);
     return {.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
-            .examples = dealer_ ? tail(data_->examples(), dealer_->cut().examples) : data_->examples(),
+            .examples = resident_ ? behind_cut(data_->examples()) : Examples{},
             .rarity = data_->rarity(),
             .order = static_cast<const std::uint32_t*>(order_.get()),
             .per_chunk = queue.per_chunk(),
@@ -189,7 +211,7 @@ class HybridBackend final : public Backend, private Gatherer {
       std::vector<std::unique_ptr<Task>> tasks;
       std::vector<double> ends(static_cast<std::size_t>(drivers()));
       for (std::size_t i = 0; i < ends.size(); ++i)
-        tasks.push_back(std::make_unique<Task>([&, i] { drive(*streams_[i], program_, segment, gpu_queue), ends[i] = since(); }));
+        tasks.push_back(std::make_unique<Task>([&, i] { drive(i, program_, segment, gpu_queue), ends[i] = since(); }));
       try {
         if (both()) cpu_->run(round, cpu_queue), cpu_seconds = since();
       } catch (...) {
@@ -209,28 +231,47 @@ class HybridBackend final : public Backend, private Gatherer {
   /// Streams at work: each has a worker at least.
   int drivers() const { return std::min(options_.gpu_streams, workers_); }
 
+  /// What a stream has taken of its queue.
+  struct Taken {
+    Segment segment;
+    std::size_t chunks = 0, examples = 0;
+    Range last;  ///< chunk
+  };
+
   /// One stream: segments of about kSegmentSeconds until the queue is empty.
-  void drive(Stream& stream, const StepProgram& program, Segment segment, ChunkQueue& queue) {
-    Range done;
-    std::size_t chunks = 1 + static_cast<std::size_t>(segment.groups) * kPiece / segment.per_chunk;
-    const auto streams = static_cast<std::size_t>(drivers());
-    while (queue.check(done)) {
-      std::size_t last = 0;
-      const std::size_t part = std::max<std::size_t>(1, queue.left() / (kLastTakes * streams));
-      if (!queue.take(std::min(chunks, part), segment.first, last)) return;
-      segment.chunks = last - segment.first;
-      std::size_t examples = 0;
-      for (std::size_t i = segment.first; i < last; ++i) examples += queue.range(i).size();
+  void drive(std::size_t number, const StepProgram& program, const Segment& common, ChunkQueue& queue) {
+    Stream& stream = *streams_[number];
+    ChunkFeed* const feed = resident_ ? nullptr : feeds_[number].get();
+    std::size_t chunks = 1 + static_cast<std::size_t>(common.groups) * kPiece / common.per_chunk;
+    const auto take = [&] {
+      std::optional<Taken> taken;
+      std::size_t first = 0, last = 0, most = std::max<std::size_t>(1, queue.left() / (kLastTakes * static_cast<std::size_t>(drivers())));
+      most = std::min(most, chunks);
+      if (feed) most = std::min(most, feed->chunks());
+      if (!queue.take(most, first, last)) return taken;
+      taken = {.segment = common, .chunks = last - first, .last = queue.range(last - 1)};
+      for (std::size_t i = first; i < last; ++i) taken->examples += queue.range(i).size();
       // As soon as they are taken: the exchange asks for our part in those.
-      segment.seed = static_cast<std::uint32_t>(gpu_examples_.fetch_add(examples, std::memory_order_relaxed));
+      taken->segment.seed = static_cast<std::uint32_t>(gpu_examples_.fetch_add(taken->examples, std::memory_order_relaxed));
+      taken->segment.first = first;
+      taken->segment.chunks = last - first;
+      if (feed) taken->segment = feed->load(behind_cut(on_host_), queue, first, last, taken->segment);
+      return taken;
+    };
+    if (!queue.check({})) return;
+    for (std::optional<Taken> now = take(), next; now; now = feed ? next : take()) {
       const auto begin = Clock::now();
-      stream.step(program, kernel_->model.get(), segment);
+      if (feed) feed->before(stream);
+      stream.step(program, kernel_->model.get(), now->segment);
+      if (feed) next = take();  // packed and copied while the stream trains
       stream.wait();
-      if (dealer_) dealer_->stepped(examples);
+      if (dealer_) dealer_->stepped(now->examples);
       const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
       const double more = std::min(2., kSegmentSeconds / std::max(seconds, 1e-6));
-      chunks = std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(segment.chunks) * more));
-      done = queue.range(last - 1);
+      chunks = std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(now->chunks) * more));
+      if (queue.check(now->last)) continue;
+      if (next) queue.skip(next->examples), gpu_examples_.fetch_sub(next->examples, std::memory_order_relaxed);
+      return;
     }
   }
 
@@ -256,6 +297,9 @@ class HybridBackend final : public Backend, private Gatherer {
   std::optional<GradientSums> sums_;  ///< of modes that gather,
   StepProgram gathering_;
   std::vector<std::unique_ptr<Task>> gatherers_;  ///< and the streams at it
+  bool resident_ = true;
+  Examples on_host_{};
+  std::vector<std::unique_ptr<ChunkFeed>> feeds_;  ///< of each stream at work, where data are not resident
   std::shared_ptr<void> order_;
   int workers_ = 1;
   // Written by: the drivers. Read by: the exchange and telemetry(). Order: relaxed; a count alone.
@@ -289,13 +333,14 @@ std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName devi
   return make_hybrid(options, make_device(device, number), std::move(cpu));
 }
 
-Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, const Backend& cpu, int number) {
+Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, const Backend& cpu, int number, const Dataset* data) {
   options.validate();
   if (options.mode == GpuMode::cpu) return {};
   check_cpu(options, cpu);
   const auto device = make_device(name, number);
   Plan plan;
   program_of(*device, options, kernel, 1, plan);
+  if (data) is_resident(options.gpu_data, device->caps(), kernel.layout.floats() * sizeof(float), *data);
   return device->caps();
 }
 

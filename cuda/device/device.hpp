@@ -60,6 +60,8 @@ class Stream {
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   /// All bits 0.
   virtual void clear(void* memory, std::size_t bytes) = 0;
+  /// What is asked of this stream from now on begins when all that was asked of `other` so far is done. Nobody blocks.
+  virtual void follow(Stream& other) = 0;
   /// Blocks until all is done; throws Error if something failed.
   virtual void wait() = 0;
 };
@@ -75,8 +77,9 @@ class Device {
   virtual StepProgram program(const Kernel&, const StepForm&) = 0;
 };
 
-/// A GPU played by threads. Its memory is filled with NaN at first, so that what was not copied shows.
-std::unique_ptr<Device> make_emulated_device();
+inline constexpr std::size_t kEmulatedBytes = std::size_t{4} << 30;
+/// A GPU played by threads, with so many bytes of memory. It is filled with NaN at first, so that what was not copied shows.
+std::unique_ptr<Device> make_emulated_device(std::size_t bytes = kEmulatedBytes);
 /// The GPU of this number (modulo their number). Throws Error with the status' sentence if there is none.
 std::unique_ptr<Device> make_cuda_device(int number = 0);
 /// Whether there is one.

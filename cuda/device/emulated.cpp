@@ -1,13 +1,17 @@
 // The emulated device: a stream is a thread that does its work in order, a worker's lanes are played by it (lanes/sim_lanes.hpp).
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <exception>
 #include <functional>
+#include <future>
 #include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include <sounder/error.hpp>
 
 #include "device/device.hpp"
 #include "kernels/group_view.hpp"
@@ -45,6 +49,12 @@ class EmulatedStream final : public Stream {
   }
   void clear(void* memory, std::size_t bytes) override {
     add([=] { std::memset(memory, 0, bytes); });
+  }
+  void follow(Stream& other) override {
+    // The mark is the last work of the other stream so far; this one's next work waits for it.
+    const auto mark = std::make_shared<std::promise<void>>();
+    static_cast<EmulatedStream&>(other).add([mark] { mark->set_value(); });
+    add([mark] { mark->get_future().wait(); });
   }
   void wait() override {
     std::unique_lock lock(door_);
@@ -112,13 +122,22 @@ void play_narrow(const void* model, const Segment& segment, void*) {
 
 class EmulatedDevice final : public Device {
  public:
+  explicit EmulatedDevice(std::size_t bytes) { caps_.total_bytes = caps_.free_bytes = bytes; }
   const Caps& caps() const override { return caps_; }
 
   std::shared_ptr<void> allocate(Where where, std::size_t bytes) override {
+    const std::size_t taken = where == Where::device ? bytes : 0;
+    if (used_->fetch_add(taken, std::memory_order_relaxed) + taken > caps_.total_bytes) {
+      used_->fetch_sub(taken, std::memory_order_relaxed);
+      throw Error("the emulated device has no memory left: give it less data or fewer factors");
+    }
     const std::size_t floats = bytes / sizeof(float) + 1;
     auto* const memory = static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{kAlignment}));
     std::fill_n(memory, floats, where == Where::device ? std::numeric_limits<float>::quiet_NaN() : 0.f);
-    return {memory, [](void* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+    return {memory, [used = used_, taken](void* p) {
+              ::operator delete(p, std::align_val_t{kAlignment});
+              used->fetch_sub(taken, std::memory_order_relaxed);
+            }};
   }
   std::unique_ptr<Stream> stream(bool) override { return std::make_unique<EmulatedStream>(); }
 
@@ -144,19 +163,19 @@ class EmulatedDevice final : public Device {
 
  private:
   static constexpr std::size_t kAlignment = 4096;
-  static constexpr std::size_t kBytes = std::size_t{4} << 30;
+  /// Bytes of device memory handed out; outlives this with the last of them. Written and read by whoever allocates and frees; relaxed,
+  /// a count alone.
+  std::shared_ptr<std::atomic<std::size_t>> used_ = std::make_shared<std::atomic<std::size_t>>(0);
   Caps caps_{.name = "emulated device",
              .compute_capability = 90,
              .multiprocessors = 1,
              .threads_per_multiprocessor = 256,
              .l2_bytes = std::size_t{1} << 20,
-             .total_bytes = kBytes,
-             .free_bytes = kBytes,
              .concurrent_managed_access = true};
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_emulated_device() { return std::make_unique<EmulatedDevice>(); }
+std::unique_ptr<Device> make_emulated_device(std::size_t bytes) { return std::make_unique<EmulatedDevice>(bytes); }
 
 }  // namespace sounder::cuda

@@ -52,11 +52,12 @@ class Runs(CudaTest):
     def test_every_placement_update_and_merge(self):
         for flags in (*(("--placement", name) for name in ("auto", "host", "mirror", "managed", "pinned")),
                       *(("--update", name) for name in ("racy", "red", "red-sys")),
+                      *(("--gpu-data", name) for name in ("auto", "resident", "stream")),
                       *(("--merge", name, "--sync-ms", "0") for name in ("auto", "sum", "mean"))):
             with self.subTest(flags=flags):
                 records = self.records(*SMALL, *EMULATED, "--mode", "hybrid", "--gpu-streams", "2", "--gpu-workers", "4", *flags)
                 options, summary = records["run"][0]["options"], records["summary"][0]
-                self.assertEqual(options[flags[0].removeprefix("--")], flags[1])
+                self.assertEqual(options[flags[0].removeprefix("--").replace("-", "_")], flags[1])
                 self.assertEqual((options["gpu_streams"], options["gpu_workers"], options["device"]), (2, 4, "emu"))
                 self.assertEqual(summary["cpu_updates"] + summary["gpu_updates"], 4000)
                 self.assertLess(summary["train_loss"], 0.95 * records["point"][0]["train_loss"])
@@ -178,6 +179,7 @@ class BadInput(CudaTest):
                             (("--placement", "both"), ["--placement", "both", "mirror"]),
                             (("--update", "fast"), ["--update", "racy, red, red-sys"]),
                             (("--merge", "max"), ["--merge", "auto, sum, mean"]),
+                            (("--gpu-data", "disk"), ["--gpu-data", "auto, resident, stream"]),
                             (("--gpu-streams", "0"), ["--gpu-streams 0", "1 to 64"]),
                             (("--gpu-workers", "0"), ["--gpu-workers 0", "give 1 to"]),
                             (("--gpu-workers", "many"), ["--gpu-workers", "whole number"]),

@@ -36,6 +36,7 @@ class Altered final : public cuda::Device {
     }
     void copy(void* to, const void* from, std::size_t bytes) override { real_->copy(to, from, bytes); }
     void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
+    void follow(cuda::Stream& other) override { real_->follow(*static_cast<AlteredStream&>(other).real_); }
     void wait() override { real_->wait(); }
     std::unique_ptr<cuda::Stream> real_;
     Fault fault_;

@@ -109,6 +109,7 @@ class Forgetful final : public cuda::Device {
       const bool forgotten = device_.fault_ == Fault::not_to_device ? device_.in_master(from) : device_.fault_ == Fault::not_to_host && device_.in_master(to);
       if (!device_.forgets_ || !forgotten) real_->copy(to, from, bytes);
     }
+    void follow(cuda::Stream& other) override { real_->follow(*static_cast<ForgetfulStream&>(other).real_); }
     void wait() override { real_->wait(); }
     const Forgetful& device_;
     std::unique_ptr<cuda::Stream> real_;

@@ -21,11 +21,13 @@ class CudaStream final : public Stream {
     check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, urgent ? greatest : least), "make a stream");
     // A thread that waits leaves its core to those that train.
     check(cudaEventCreateWithFlags(&done_, cudaEventBlockingSync | cudaEventDisableTiming), "make an event");
+    check(cudaEventCreateWithFlags(&passed_, cudaEventDisableTiming), "make an event");
   }
   ~CudaStream() override {
     cudaSetDevice(device_);
     if (stream_) cudaStreamSynchronize(stream_), cudaStreamDestroy(stream_);
     if (done_) cudaEventDestroy(done_);
+    if (passed_) cudaEventDestroy(passed_);
   }
   CudaStream(const CudaStream&) = delete;
   CudaStream& operator=(const CudaStream&) = delete;
@@ -53,6 +55,12 @@ class CudaStream final : public Stream {
     use();
     check(cudaMemsetAsync(memory, 0, bytes, stream_), "clear memory of the GPU");
   }
+  void follow(Stream& other) override {
+    use();
+    const auto& before = static_cast<CudaStream&>(other);
+    check(cudaEventRecord(before.passed_, before.stream_), "mark a place in a stream");
+    check(cudaStreamWaitEvent(stream_, before.passed_, 0), "order two streams");
+  }
   void wait() override {
     use();
     check(cudaEventRecord(done_, stream_), "wait for the GPU");
@@ -64,7 +72,7 @@ class CudaStream final : public Stream {
 
   int device_;
   cudaStream_t stream_ = nullptr;
-  cudaEvent_t done_ = nullptr;
+  cudaEvent_t done_ = nullptr, passed_ = nullptr;
 };
 
 int attribute(cudaDeviceAttr name, int device) {

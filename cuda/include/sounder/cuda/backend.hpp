@@ -18,6 +18,8 @@ DeviceStatus status_of(DeviceName device);
 std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName device, std::unique_ptr<Backend> cpu, int number = 0);
 
 /// What the device is. Throws the Error that the run of such a backend would end with before its first step: before it has begun.
-Caps check(const GpuOptions& options, DeviceName device, const Kernel& kernel, const Backend& cpu, int number = 0);
+/// `data`, if given: whether it fits, where --gpu-data asks for it on the device.
+Caps check(const GpuOptions& options, DeviceName device, const Kernel& kernel, const Backend& cpu, int number = 0,
+           const Dataset* data = nullptr);
 
 }  // namespace sounder::cuda

@@ -60,6 +60,14 @@ inline constexpr std::array<Named<MergeName>, 3> kMerges{{
     {MergeName::mean, "mean", "where both sides moved a row, their mean, weighted by their numbers of updates"},
 }};
 
+/// Where the examples lie that a GPU trains on.
+enum class GpuDataName { automatic, resident, stream };
+inline constexpr std::array<Named<GpuDataName>, 3> kGpuData{{
+    {GpuDataName::automatic, "auto", "resident where the set takes at most 40 % of the GPU's free memory, else stream"},
+    {GpuDataName::resident, "resident", "the whole set in the GPU's memory, copied once"},
+    {GpuDataName::stream, "stream", "chunks are copied while those before are trained on, two buffers a stream"},
+}};
+
 /// Field names are the flags.
 struct GpuOptions {
   GpuMode mode = GpuMode::hybrid;
@@ -72,6 +80,7 @@ struct GpuOptions {
   MergeName merge = MergeName::automatic;
   /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it.
   bool may_split = true;
+  GpuDataName gpu_data = GpuDataName::automatic;
 
   /// Unless it is given: red; racy where cells have 16 bits.
   UpdateName update_form() const { return update.value_or(storage == StorageName::f32 ? UpdateName::red : UpdateName::racy); }
