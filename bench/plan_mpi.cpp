@@ -7,6 +7,7 @@
 
 #include "protocol/topology.hpp"  // what --topology means is said there alone
 #include "settings_mpi.hpp"
+#include "transport/window.hpp"
 
 namespace sounder::bench {
 namespace {
@@ -26,6 +27,7 @@ std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& 
   }
   Options options = settings.options;
   options.mode = node_mode.cpu;
+  if (mode == RankMode::rma && settings.transport == TransportName::sim) return mpi::kNoWindows;
   if (std::string reason = shm::refusal(options); !reason.empty()) return reason;
   mpi::Options between = settings.between;
   between.mode = mode;

@@ -21,7 +21,8 @@ std::size_t standard_batch(RankMode mode, std::uint64_t examples) {
     case RankMode::local:
     case RankMode::gossip:
     case RankMode::adpsgd:
-    case RankMode::pushsum: break;
+    case RankMode::pushsum:
+    case RankMode::rma: break;
   }
   return local(examples);
 }

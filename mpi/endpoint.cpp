@@ -38,6 +38,11 @@ void Endpoint::send(int to, Header header, Payload payload) {
   thread_->wake();
 }
 
+void Endpoint::count(int rank, std::uint64_t bytes) {
+  const std::lock_guard lock(desk_->mutex);
+  if (rank != rank_) desk_->links[static_cast<std::size_t>(rank)].sent(bytes);
+}
+
 void Endpoint::ask(std::function<void()> work) {
   {
     const std::lock_guard lock(desk_->mutex);

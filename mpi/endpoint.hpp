@@ -45,6 +45,9 @@ class Endpoint final : public Outbox {
   /// Any thread. Header and payload, whatever their size; never waits for the receiver. Dropped after a failure.
   void send(int to, Header header, Payload payload = {}) override;
 
+  /// So many bytes have gone to that rank, or come from it, by another way than frames: they count as sent there in one message.
+  void count(int rank, std::uint64_t bytes);
+
   /// Frames of this kind are given to `handler`, on the communication thread; without one they wait in the mailbox for
   /// receive(). Those that wait already are handed over, in the order in which they came. A handler that throws fails the run.
   void handle(Kind kind, std::function<void(Frame)> handler);

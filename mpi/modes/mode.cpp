@@ -14,6 +14,7 @@ RankModeEntry entry_of(RankMode mode) {
     case RankMode::backup: return backup_mode();
     case RankMode::adpsgd: return adpsgd_mode();
     case RankMode::pushsum: return pushsum_mode();
+    case RankMode::rma: return rma_mode();
   }
   return bsp_mode();
 }

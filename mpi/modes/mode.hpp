@@ -95,6 +95,7 @@ RankModeEntry gossip_mode();
 RankModeEntry backup_mode();
 RankModeEntry adpsgd_mode();
 RankModeEntry pushsum_mode();
+RankModeEntry rma_mode();
 
 /// The one switch.
 RankModeEntry entry_of(RankMode mode);

@@ -3,7 +3,6 @@
 #include <utility>
 
 namespace sounder::mpi {
-namespace {
 
 std::vector<KvTable> tables_of(const Layout& layout) {
   std::vector<KvTable> tables;
@@ -16,6 +15,19 @@ std::vector<float> packed_of(const Parameters& parameters) {
   pack(parameters, packed);
   return packed;
 }
+
+std::vector<float> movement_of(const Setting& setting, const RankRound& round, std::span<const Run> runs, std::span<const float> base,
+                               const std::function<void()>& pad) {
+  scatter(base, runs, setting.parameters);
+  setting.backend.run(round.round, round.queue);
+  pad();
+  std::vector<float> moved(base.size());
+  gather(setting.parameters, runs, moved);
+  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= base[i];
+  return moved;
+}
+
+namespace {
 
 KvOptions placed(const Setting& setting, KvOptions options) {
   options.workers = setting.workers;
@@ -38,12 +50,7 @@ void Served::run(const RankRound& round, const std::function<void()>& pad) {
   about_to_read();
   store_.wait(store_.pull(runs, base_));
   has_read();
-  scatter(base_, runs, setting_.parameters);
-  setting_.backend.run(round.round, round.queue);
-  pad();
-  std::vector<float> moved(base_.size());
-  gather(setting_.parameters, runs, moved);
-  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= base_[i];
+  std::vector<float> moved = movement_of(setting_, round, runs, base_, pad);
   store_.push(runs, std::move(moved), {.rate = round.round.rate, .examples = round.queue.taken(), .completes_clock = true});
 }
 
@@ -56,7 +63,6 @@ void Served::leave() {
 }
 
 void Served::finish() {
-  constexpr int kFinal = -1;  // no point has this number
   store_.quiesce();
   setting_.endpoint.run([this] { mark_point(kFinal); });
   std::vector<float> packed(store_.packed_floats());

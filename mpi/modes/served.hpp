@@ -10,6 +10,14 @@
 
 namespace sounder::mpi {
 
+inline constexpr int kFinal = -1;  ///< what is kept of the end of a run, as of a point: none has this number
+
+std::vector<KvTable> tables_of(const Layout& layout);
+std::vector<float> packed_of(const Parameters& parameters);
+/// Trains a round on `base`, the values of these rows: how far it moved them.
+std::vector<float> movement_of(const Setting& setting, const RankRound& round, std::span<const Run> runs, std::span<const float> base,
+                               const std::function<void()>& pad);
+
 /// A rank's part in a run whose parameters lie with servers. The rank's own parameters are a cache: right, within the bound of
 /// the store, in the rows that a round has pulled. Movements travel, not gradients, so that any discipline can train inside of the
 /// rank, and its rule's state stays there.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "transport/bell.hpp"
+#include "transport/inproc_window.hpp"
 
 namespace sounder::mpi {
 namespace {
@@ -34,7 +35,7 @@ struct Box {
 
 class Wires final : public InprocNetwork {
  public:
-  explicit Wires(int ranks) : boxes_(static_cast<std::size_t>(ranks)) {}
+  explicit Wires(int ranks) : boxes_(static_cast<std::size_t>(ranks)), windows_(ranks) {}
 
   std::unique_ptr<Transport> transport(int rank) override;
   void cut_off(int rank) override { box(rank).cut.store(true, std::memory_order_relaxed); }
@@ -42,6 +43,7 @@ class Wires final : public InprocNetwork {
 
   int size() const { return static_cast<int>(boxes_.size()); }
   Box& box(int rank) { return boxes_[static_cast<std::size_t>(rank)]; }
+  InprocWindows& windows() { return windows_; }
 
   void carry(int from, int to, Frame frame) {
     Box& target = box(to);
@@ -69,6 +71,7 @@ class Wires final : public InprocNetwork {
 
  private:
   std::vector<Box> boxes_;
+  InprocWindows windows_;
   std::function<Fate(int, int, const Header&)> fate_;  // written before the first frame
 };
 
@@ -114,6 +117,7 @@ class InprocTransport final : public Transport {
   void wake() override { box_.bell.ring(); }
   bool ends_together() const override { return false; }
   bool hands_over() const override { return true; }
+  std::unique_ptr<Window> open_window(std::span<const float> own, std::size_t counts) override { return wires_->windows().open(rank_, own, counts); }
   std::string name() const override { return "threads of one process"; }
   void abandon() override {}
   void abort(int status) override { ::_exit(status); }

@@ -233,6 +233,7 @@ class SimTransport final : public Transport {
   void abandon() override {}
   void abort(int status) override { ::_exit(status); }
   bool hands_over() const override { return true; }
+  std::unique_ptr<Window> open_window(std::span<const float>, std::size_t) override { throw Error(kNoWindows); }
 
  private:
   std::shared_ptr<Stage> stage_;

@@ -1,12 +1,15 @@
 // What carries frames between ranks. One thread of a rank, its communication thread, calls it; only wake() is for all.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "protocol/frame.hpp"
 #include "time.hpp"
+#include "transport/window.hpp"
 
 namespace sounder::mpi {
 
@@ -38,6 +41,9 @@ class Transport {
   [[noreturn]] virtual void abort(int status) = 0;
   /// Whether a payload that comes in is the very memory that was sent, and may be read for as long as the receiver likes.
   virtual bool hands_over() const = 0;
+  /// A window in which this rank's floats are `own` at first, and its counts, as many as everybody's, 0. Collective; ranks may use it when all
+  /// have it. Throws Error, on all ranks, where there is none.
+  virtual std::unique_ptr<Window> open_window(std::span<const float> own, std::size_t counts) = 0;
 };
 
 }  // namespace sounder::mpi

@@ -87,6 +87,12 @@ class Ranks(RanksTest):
                 self.assertTrue(model.exists())
                 self.assertIn("interrupted", (self.folder / "shown").read_text())
 
+    def test_windows_that_the_library_does_not_make(self):
+        rma = mpirun(2, "--data", self.file("good.svm", GOOD), "--threads", "1", "--quiet", "--mode", "rma", "--epochs", 1)
+        self.assertEqual(self.run_command(rma).returncode, 0)
+        without = [*rma[:1], "--mca", "osc", "^sm,rdma,ucx,pt2pt", *rma[1:]]
+        self.says_once(self.run_command(without), ["no memory to one-sided communication", "one machine", "--mode async"])
+
     def test_output_that_cannot_be_written(self):
         good = ("--data", self.file("good.svm", GOOD), "--threads", "1", "--quiet")
         self.says_once(self.run_ranks(2, *good, "--curve", self.folder / "no" / "where.jsonl"), "--curve")

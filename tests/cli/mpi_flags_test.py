@@ -153,13 +153,13 @@ class BadFlags(RanksTest):
                     self.assertFalse(table.exists())
         self.good(*ranks, 4, "--mode", "bsp,adpsgd", "--topology", "hypercube")
         self.good(*ranks, 4, "--mode", "bsp,gossip", "--topology", parts, "--allow-disconnected")
-        for topology, left in ("hypercube", ["bsp", "ssp", "async", "local", "backup"]), ("star", RANK_MODES):
+        for topology, left in ("hypercube", ["bsp", "ssp", "async", "local", "backup", "rma"]), ("star", RANK_MODES):
             ran = self.records(*ranks, 3, "--mode", "all", "--topology", topology)
             self.assertEqual([run["mode"] for run in ran["summary"]], left)
 
     def test_why_a_mode_has_no_checkpoints(self):
         target = self.folder / "run.checkpoint"
-        for mode, why in ("backup", "the state of the rule"), ("adpsgd", "no moment"), ("pushsum", "no moment"):
+        for mode, why in ("backup", "the state of the rule"), ("adpsgd", "no moment"), ("pushsum", "no moment"), ("rma", "no moment"):
             self.bad(*self.data, "--mode", mode, "--checkpoint", target, says=["--checkpoint", f"--mode {mode}", why, "--mode bsp or local"])
             self.assertFalse(target.exists())
         self.good(*self.data, "--mode", "bsp", "--checkpoint", target)

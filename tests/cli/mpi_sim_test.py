@@ -62,6 +62,7 @@ class Simulated(RanksTest):
                             (("--transport", "sim", "--ranks", 2000), ["--ranks 2000", "1 to 1024"]),
                             (("--transport", "sim", "--threads", 2), "--threads"),
                             (("--transport", "sim", "--reducer", "mpi"), "--reducer mpi"),
+                            (("--transport", "sim", "--mode", "rma"), ["--mode rma", "--transport sim", "--mode async"]),
                             (("--transport", "sim", "--ranks", 65, "--deterministic"), ["--deterministic", "64"]),
                             (("--sim", "compute=2us"), "--transport sim")]:
             self.bad(*self.data, "--quiet", *flags, says=says)

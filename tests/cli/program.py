@@ -66,7 +66,7 @@ class ProgramTest(unittest.TestCase):
 # --- ranks -----------------------------------------------------------------------------------------------------------
 
 BENCH_MPI = os.environ.get("SOUNDER_BENCH_MPI", "")
-RANK_MODES = ["bsp", "ssp", "async", "local", "gossip", "backup", "adpsgd", "pushsum"]
+RANK_MODES = ["bsp", "ssp", "async", "local", "gossip", "backup", "adpsgd", "pushsum", "rma"]
 ENVIRONMENT = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1",
                             "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
                             "ASAN_OPTIONS": "detect_leaks=0"}  # Open MPI keeps some memory to its end

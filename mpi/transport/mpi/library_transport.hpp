@@ -9,6 +9,7 @@
 #include "transport/mpi/arrivals.hpp"
 #include "transport/mpi/calls.hpp"
 #include "transport/mpi/idle.hpp"
+#include "transport/mpi/library_window.hpp"
 #include "transport/mpi/requests.hpp"
 
 namespace sounder::mpi {
@@ -32,6 +33,9 @@ class LibraryTransport final : public MpiTransport {
   void abandon() override;
   void abort(int status) override;
   MPI_Comm communicator() override { return reductions_; }
+  std::unique_ptr<Window> open_window(std::span<const float> own, std::size_t counts) override {
+    return std::make_unique<LibraryWindow>(reductions_, own, counts);
+  }
 
  private:
   const bool finalize_;

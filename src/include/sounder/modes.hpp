@@ -33,8 +33,8 @@ inline constexpr std::array<Named<Mode>, 11> kModes{{
 }};
 
 /// When the ranks of a run agree on the parameters. Inside of each, workers share them by a Mode.
-enum class RankMode { bsp, ssp, async, local, gossip, backup, adpsgd, pushsum };
-inline constexpr std::array<Named<RankMode>, 8> kRankModes{{
+enum class RankMode { bsp, ssp, async, local, gossip, backup, adpsgd, pushsum, rma };
+inline constexpr std::array<Named<RankMode>, 9> kRankModes{{
     {RankMode::bsp, "bsp", "every round sums the gradients of all ranks: the steps of one process, in parallel"},
     {RankMode::ssp, "ssp", "no rank is more than --staleness clocks ahead of what it reads"},
     {RankMode::async, "async", "ranks push and pull without waiting for each other"},
@@ -43,6 +43,7 @@ inline constexpr std::array<Named<RankMode>, 8> kRankModes{{
     {RankMode::backup, "backup", "as bsp, but every round sums the first gradients, and lets those of the last --backup ranks go"},
     {RankMode::adpsgd, "adpsgd", "after every round a rank averages with one of its neighbours, and waits for nobody's training"},
     {RankMode::pushsum, "pushsum", "after every round a rank gives half of its mass to one other, which need not answer"},
+    {RankMode::rma, "rma", "as async, but each rank reads and adds in the others' memory itself (one-sided MPI): for contrast"},
 }};
 
 /// How bsp adds up gradients.

@@ -1,11 +1,19 @@
 // Executions that one consistency model allows and the next stronger one forbids: small, spelled out, through the real protocol.
+#include <algorithm>
+#include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include <sounder/mpi/kv_store.hpp>
+#include <sounder/mpi/world.hpp>
+
+#include "endpoint.hpp"
+#include "modes/rma.hpp"
 #include "protocol/checker.hpp"
 #include "protocol/kv_client.hpp"
 #include "protocol/shard_server.hpp"
@@ -118,9 +126,47 @@ void check_tells_apart(const Two& execution, const Promises& allows, const Promi
   CHECK_FALSE(execution.allowed_by(forbids));
 }
 
+/// Rank 1 adds 1 to all of a long row, again and again; rank 0 reads it until `enough`(whether all its floats were equal) says so.
+template <class Store, class Make>
+void read_while_added_to(Make make, const std::function<bool(bool whole)>& enough) {
+  constexpr int kWidth = 4096;
+  std::atomic<bool> stop{false};
+  World::run_inproc(2, [&](World& world) {
+    const std::unique_ptr<Store> store = make(world, std::vector<KvTable>{{.rows = 1, .width = kWidth}}, std::vector<float>(kWidth));
+    std::vector<float> row(kWidth);
+    const auto read = [&] {
+      if constexpr (std::is_same_v<Store, KvStore>) store->wait(store->pull(kRow, row));
+      else store->pull(kRow, row);
+    };
+    if (world.rank() == 0) {
+      do read();
+      while (!enough(std::ranges::adjacent_find(row, std::not_equal_to<>()) == row.end()));
+      stop = true;
+    } else {
+      while (!stop) {
+        if constexpr (std::is_same_v<Store, KvStore>) store->push(kRow, std::vector<float>(kWidth, 1));
+        else store->add(kRow, std::vector<float>(kWidth, 1));
+        read();  // no faster than they can be taken
+      }
+    }
+    store->quiesce();
+  });
+}
+
 }  // namespace
 
 TEST_SUITE("mpi") {
+  TEST_CASE("an execution that rma allows and async forbids: a read of one row that holds a part of one update") {
+    int reads = 0;
+    read_while_added_to<WindowStore>([](World& world, auto tables, const auto& start) { return std::make_unique<WindowStore>(world.endpoint(), tables, start, open_window); },
+                                     [&](bool whole) { return ++reads, !whole; });
+    CHECK(reads > 0);  // it comes to an end: one was torn
+    int torn = 0;
+    read_while_added_to<KvStore>([](World& world, auto tables, const auto& start) { return std::make_unique<KvStore>(world, tables, start); },
+                                 [&, more = std::max(100, std::min(reads, 1000))](bool whole) mutable { return torn += !whole, --more == 0; });
+    CHECK(torn == 0);
+  }
+
   TEST_CASE("an execution that async allows and ssp forbids: a read in clock 3 that misses all of a slow worker") {
     Two async(Policy::async()), ssp(Policy::ssp(2, Visibility::at_least));
     for (Two* const two : {&async, &ssp})
