@@ -41,7 +41,7 @@ class Accounts {
   Endpoint& endpoint_;
   Clock::time_point begin_{};
   double already_ = 0, waited_before_ = 0, communicated_before_ = 0;
-  std::uint64_t bytes_already_ = 0;
+  std::uint64_t bytes_already_ = 0, sent_before_ = 0;
   std::vector<Link> links_before_, links_after_;
 };
 

@@ -2,8 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
+
+#include <sounder/error.hpp>
 
 #include "endpoint.hpp"
 
@@ -13,10 +20,36 @@ namespace sounder::mpi {
 void barrier(Endpoint& endpoint);
 /// What each rank gave, by rank.
 std::vector<Payload> all_gather(Endpoint& endpoint, Payload mine);
+/// The same on rank `root`, and nothing elsewhere.
+std::vector<Payload> gather(Endpoint& endpoint, int root, Payload mine);
 /// What `root` gave.
 Payload broadcast(Endpoint& endpoint, int root, Payload mine);
 /// What each rank gave for this one, by rank; `to[r]` goes to rank r.
 std::vector<Payload> all_to_all(Endpoint& endpoint, std::vector<Payload> to);
+
+/// What make() returns: where all ranks live in one process and take turns, that of rank 0, the very object, or an Error of what it throws there.
+template <class T, class Make>
+std::shared_ptr<const T> one_for_all(Endpoint& endpoint, const Make& make) {
+  if (!endpoint.transport().turns()) return std::make_shared<const T>(make());
+  struct Made {
+    std::optional<T> value;
+    std::string error;
+  };
+  Payload told;
+  if (endpoint.rank() == 0) {
+    auto made = std::make_shared<Made>();
+    try {
+      made->value.emplace(make());
+    } catch (const std::exception& error) {
+      made->error = error.what();
+    }
+    const auto bytes = std::as_bytes(std::span(made.get(), 1));
+    told = Payload(bytes, std::move(made));
+  }
+  const auto all = std::static_pointer_cast<const Made>(broadcast(endpoint, 0, std::move(told)).keeper());
+  if (!all->value) throw Error(all->error);
+  return {all, &*all->value};
+}
 
 /// The sum over the ranks, added in the order of the ranks: the same bits everywhere.
 template <class T>

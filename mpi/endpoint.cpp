@@ -126,6 +126,30 @@ Frame Endpoint::receive(int from, Kind kind, std::uint64_t tag, const Waiting& w
   return desk_->mailbox.take(key);
 }
 
+std::vector<Frame> Endpoint::receive_all(std::span<const int> from, Kind kind, std::uint64_t tag, const Waiting& waiting) {
+  const auto has = [&](int rank) { return desk_->mailbox.has({kind, {rank, tag}}); };
+  std::size_t come = 0;  // so many of the first; guarded by the mutex
+  Waiting why = waiting;
+  if (!why.on)
+    why.on = [&] {
+      std::vector<int> missing(from.begin() + static_cast<std::ptrdiff_t>(come), from.end());
+      std::erase_if(missing, has);
+      return missing;
+    };
+  std::unique_lock lock(desk_->mutex);
+  Waiter waiter;
+  waiter.ready = [&] {
+    while (come < from.size() && has(from[come])) ++come;
+    return come == from.size();
+  };
+  waiter.why = &why;
+  await(lock, waiter);
+  std::vector<Frame> frames;
+  frames.reserve(from.size());
+  for (const int rank : from) frames.push_back(desk_->mailbox.take({kind, {rank, tag}}));
+  return frames;
+}
+
 std::optional<Frame> Endpoint::take(int from, Kind kind, std::uint64_t tag) {
   const Mailbox::Key key{kind, from, tag};
   const std::lock_guard lock(desk_->mutex);
@@ -177,6 +201,11 @@ void Endpoint::await(std::unique_lock<std::mutex>& lock, Waiter& waiter) {
 std::vector<Link> Endpoint::links() const {
   const std::lock_guard lock(desk_->mutex);
   return desk_->links;
+}
+
+std::uint64_t Endpoint::bytes_sent() const {
+  const std::lock_guard lock(desk_->mutex);
+  return desk_->bytes_sent;
 }
 
 void Endpoint::trace_to(std::unique_ptr<Trace> trace) {

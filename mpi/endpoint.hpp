@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ class Endpoint final : public Outbox {
 
   /// The frame of that kind from that rank with that tag; waits for it. Throws RankLost at the deadline.
   Frame receive(int from, Kind kind, std::uint64_t tag, const Waiting& waiting = {});
+  /// One from each of these ranks, in their order; the thread sleeps until all have come.
+  std::vector<Frame> receive_all(std::span<const int> from, Kind kind, std::uint64_t tag, const Waiting& waiting = {});
   /// The same if it is there, without waiting.
   std::optional<Frame> take(int from, Kind kind, std::uint64_t tag);
 
@@ -86,6 +89,7 @@ class Endpoint final : public Outbox {
   Trace* trace() const;
 
   std::vector<Link> links() const;       ///< by rank
+  std::uint64_t bytes_sent() const;      ///< to all others
   double wait_seconds() const;           ///< of all threads that waited here for other ranks
   double communication_seconds() const;  ///< processor time of the communication thread
   /// Whether a rank was found missing: the text of the error, or "".

@@ -31,10 +31,7 @@ Evaluation RankEvaluator::over_ranks(const Parameters& parameters, const SharedS
 std::optional<double> auc_over_ranks(Endpoint& endpoint, const Kernel& kernel, const Parameters& parameters, const SharedSet& set, Team& team) {
   const std::vector<double> own = set.data.size() > 0 ? predict(kernel, parameters, set.data, team) : std::vector<double>{};
   const auto own_labels = set.data.labels();
-  std::vector<Payload> scores_to(static_cast<std::size_t>(endpoint.size())), labels_to = scores_to;
-  scores_to[0] = Payload::of(own);
-  labels_to[0] = Payload::copy<float>(own_labels);
-  const std::vector<Payload> all_scores = all_to_all(endpoint, std::move(scores_to)), all_labels = all_to_all(endpoint, std::move(labels_to));
+  const std::vector<Payload> all_scores = gather(endpoint, 0, Payload::of(own)), all_labels = gather(endpoint, 0, Payload::copy<float>(own_labels));
   if (endpoint.rank() != 0) return std::nullopt;
   std::vector<double> scores;
   std::vector<float> labels;

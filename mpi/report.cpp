@@ -60,11 +60,11 @@ void report_ranks(Endpoint& endpoint, RankReport own, const std::vector<Link>& l
                     .telemetry = node.on,
                     .drops = mode.dropped.has_value(),
                     .gpu = node.gpu_updates.has_value()};
-  const std::vector<Payload> all_fixed = all_gather(endpoint, Payload::of(std::vector<Fixed>{fixed}));
-  const std::vector<Payload> bytes_to = all_gather(endpoint, Payload::of(own.bytes_to));
-  const std::vector<Payload> waited_for = all_gather(endpoint, Payload::of(own.waited_for));
-  const std::vector<Payload> hosts = all_gather(endpoint, Payload::of(text_bytes(own.host)));
-  const std::vector<Payload> workers = all_gather(endpoint, Payload::of(node.workers));
+  const std::vector<Payload> all_fixed = gather(endpoint, 0, Payload::of(std::vector<Fixed>{fixed}));
+  const std::vector<Payload> bytes_to = gather(endpoint, 0, Payload::of(own.bytes_to));
+  const std::vector<Payload> waited_for = gather(endpoint, 0, Payload::of(own.waited_for));
+  const std::vector<Payload> hosts = gather(endpoint, 0, Payload::of(text_bytes(own.host)));
+  const std::vector<Payload> workers = gather(endpoint, 0, Payload::of(node.workers));
   result.remark = mode.remark;
   if (endpoint.rank() != 0) return;
 

@@ -99,3 +99,29 @@ def grid(cells, inside, between):
         axes.grid(visible=False)
     left.set_ylabel("inside of each rank")
     return figure
+
+
+def scale(curves, target):
+    """What a number of workers makes of the time to `target`, and of the passes over the set: {mode: [(workers, seconds, passes)]}."""
+    figure, ((left, right),) = page(1, 2, 12, 4.6)
+    first = [seconds for curve in curves.values() for workers, seconds, _ in curve if workers == 1]
+    most = max(workers for curve in curves.values() for workers, _, _ in curve)
+    if first:
+        ideal = sorted(first)[len(first) // 2]
+        left.plot([1, most], [ideal, ideal / most], color=INK, linewidth=1.2, linestyle="--", label="P times as fast")
+    for mode, curve in curves.items():
+        colour, marker = plots.STYLES[mode]
+        for axes, part in ((left, 1), (right, 2)):
+            axes.plot([point[0] for point in curve], [point[part] for point in curve], color=colour, marker=marker, markersize=5.5, linewidth=1.6,
+                      label=mode if axes is left else None, alpha=0.9)
+    for axes, title in ((left, f"virtual seconds to a training loss of {target:g}"), (right, "passes over the set until then")):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks(sorted({workers for curve in curves.values() for workers, _, _ in curve}))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.set(xlabel="workers")
+        axes.set_title(title, loc="left", weight="bold", fontsize=11)
+    left.legend(frameon=False, fontsize=8.5, ncols=2)
+    return figure

@@ -17,6 +17,7 @@ import laws  # noqa: E402
 import matrix  # noqa: E402
 import nodes as network  # noqa: E402
 import rows  # noqa: E402
+import scale  # noqa: E402
 from launch import Failed, Launcher  # noqa: E402
 from scenarios import MODES, QUICK, RANKS, Work, all_scenarios  # noqa: E402
 from table import Report  # noqa: E402
@@ -29,6 +30,7 @@ def flags():
     parser.add_argument("--scenarios", help=f"with commas between them (default all: {','.join(names)})")
     parser.add_argument("--grid", action="store_true", help=f"instead: {','.join(grid.INSIDE)} inside x {','.join(grid.BETWEEN)} between ranks")
     parser.add_argument("--rows", help=f"instead: results of papers with their controls, with commas between them, or all: {','.join(rows.ROWS)}")
+    parser.add_argument("--scale", action="store_true", help=f"instead: time to a loss against the number of workers, simulated, up to {scale.WORKERS[-1]}")
     parser.add_argument("--repeat", type=int, default=1, help="of every run, by turns (default 1)")
     parser.add_argument("--quick", action="store_true", help="three modes, short runs: under a minute")
     parser.add_argument("--nodes", choices=["auto", "off"], default="auto", help="off: no namespaces, all ranks on this machine as it is")
@@ -37,6 +39,10 @@ def flags():
     chosen = parser.parse_args()
     if chosen.grid and chosen.rows is not None:
         parser.error("--grid and --rows are two things: give one of them")
+    if chosen.scale and (chosen.grid or chosen.rows is not None):
+        parser.error("--scale is a thing of its own: leave --grid and --rows out")
+    if chosen.scale and (chosen.scenarios or chosen.repeat != 1):
+        parser.error("--scale has no scenarios, and the same run twice is the same: leave --scenarios and --repeat out")
     for flag, given in (("--modes", chosen.modes), ("--scenarios", chosen.scenarios)):
         if given and (chosen.grid or chosen.rows is not None):
             parser.error(f"{flag} does nothing with --grid or --rows: leave it out")
@@ -129,10 +135,21 @@ def papers(chosen, launcher, report, reason):
     report.bullets(left_out)
 
 
+def many_workers(chosen, launcher, report, _):
+    report.heading("Many workers, simulated")
+    workers = [1, 4, 16] if chosen.quick else scale.WORKERS
+    found = scale.measure(chosen.bench, chosen.out / "lab", chosen.modes, workers, chosen.quick, live)
+    launcher.count += len(found)
+    live("")
+    report.text(f"{scale.EACH} examples a worker and round of {scale.SET}, {scale.NETWORK}; virtual seconds.")
+    report.table(f"to a training loss of {scale.TARGET:g}", scale.HEADER, list(scale.lines(found, scale.TARGET)))
+    save(chosen, report, "lab-scale.png", lambda: lab_figures.scale(scale.reached(found, scale.TARGET), scale.TARGET))
+
+
 def main():
     chosen = flags()
-    nodes, reason = open_nodes(chosen)
-    if not nodes and not reason:
+    nodes, reason = (None, "") if chosen.scale else open_nodes(chosen)
+    if not nodes and not reason and not chosen.scale:
         return network.enter()  # this program again, where nodes can be
     keep = chosen.out / "lab"
     keep.mkdir(parents=True, exist_ok=True)
@@ -140,7 +157,7 @@ def main():
         old.unlink()
     report, launcher = Report(), Launcher(chosen.bench, nodes, keep)
     begin = time.monotonic()
-    work = papers if chosen.rows is not None else two_levels if chosen.grid else every_mode
+    work = many_workers if chosen.scale else papers if chosen.rows is not None else two_levels if chosen.grid else every_mode
     work(chosen, launcher, report, reason)
     report.text(f"{launcher.count} calls of bench_mpi in {time.monotonic() - begin:.0f} s.")
     report.write(chosen.out / "lab.md")

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <sounder/data/random.hpp>
 #include <sounder/error.hpp>
 
+#include "collectives.hpp"
 #include "data/deal.hpp"
 #include "data/together.hpp"
 #include "data/whole.hpp"
@@ -26,9 +28,18 @@ struct Read {
   Columns columns;
   Place place;
   std::uint64_t nonzeros = 0;  ///< of the whole set
+  std::shared_ptr<const Columns> whole{};  ///< where it is at hand
 };
 
+/// Ranks of one process that take turns: to read a source, or to make one, a thousand times over takes a thousand times as long.
+Read cut_of_whole(World& world, const std::string& source, const LoadOptions& options, Part part) {
+  auto whole = one_for_all<Columns>(world.endpoint(), [&] { return load(source, options); });
+  Columns mine = cut(*whole, part);
+  return {.columns = std::move(mine), .place = {part.of(whole->examples()).first, whole->examples()}, .nonzeros = whole->nonzeros(), .whole = std::move(whole)};
+}
+
 Read read(World& world, const std::string& source, const LoadOptions& options, Part part) {
+  if (world.endpoint().transport().turns()) return cut_of_whole(world, source, options, part);
   LoadedPart mine = together(world, [&] { return load_part(source, options, part); });
   std::vector<PartFacts> all = all_facts(world.endpoint(), mine.facts);
   Read result;
@@ -67,9 +78,16 @@ SharedSet load_train(World& world, int workers, const std::string& source, const
   Endpoint& endpoint = world.endpoint();
   Read mine = read(world, source, options, {world.rank(), world.size()});
   std::string digest = all_digested(endpoint, mine.columns, mine.place);
-  auto census = std::make_shared<Census>(all_counted(endpoint, mine.columns, mine.place, mine.nonzeros, extra));
+  std::optional<Census> counted;
+  if (!mine.whole) counted = all_counted(endpoint, mine.columns, mine.place, mine.nonzeros, extra);
   Dealt dealt = deal(endpoint, std::move(mine.columns), mine.place, partition, workers);
-  census->sums = all_summed(endpoint, dealt);
+  const Sums sums = all_summed(endpoint, dealt);
+  const auto census = one_for_all<Census>(endpoint, [&] {
+    Census all = counted ? std::move(*counted) : counted_whole(*mine.whole, extra);
+    all.sums = sums;
+    return all;
+  });
+  mine.whole.reset();
 
   Dataset data = together(world, [&] {
     const std::vector<std::uint32_t> order = shuffled(dealt, seed);

@@ -111,6 +111,12 @@ Census all_counted(Endpoint& endpoint, const Columns& part, const Place& place, 
   return census_of(place.examples, nonzeros, by_space, part, extra);
 }
 
+Census counted_whole(const Columns& whole, const std::vector<std::vector<std::uint32_t>>& extra) {
+  std::vector<IdCounts> by_space;
+  for (std::uint32_t space = 0; space < whole.spaces; ++space) by_space.push_back(count_ids(whole, space));
+  return census_of(whole.examples(), whole.nonzeros(), by_space, whole, extra);
+}
+
 Sums all_summed(Endpoint& endpoint, const Dealt& dealt) {
   std::vector<Sums> mine;
   for (std::size_t s = 0; s + 1 < dealt.shard_begins.size(); ++s)

@@ -20,6 +20,9 @@ std::vector<PartFacts> all_facts(Endpoint& endpoint, const PartFacts& mine);
 Census all_counted(Endpoint& endpoint, const Columns& part, const Place& place, std::uint64_t nonzeros,
                    const std::vector<std::vector<std::uint32_t>>& extra);
 
+/// The same of a set that is at hand as a whole.
+Census counted_whole(const Columns& whole, const std::vector<std::vector<std::uint32_t>>& extra);
+
 /// The sums of all shards, in their order, so that they are the same for any number of ranks.
 Sums all_summed(Endpoint& endpoint, const Dealt& dealt);
 

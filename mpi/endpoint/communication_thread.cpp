@@ -144,7 +144,7 @@ void CommunicationThread::flush() {
     if (desk_.outgoing.empty()) return;
     leaving_.swap(desk_.outgoing);
     for (const auto& [to, frame] : leaving_)
-      if (to != rank_) desk_.links[static_cast<std::size_t>(to)].sent(frame);
+      if (to != rank_) desk_.bytes_sent += desk_.links[static_cast<std::size_t>(to)].sent(frame);
   }
   if (!failed_)
     guard([&] {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,7 @@ struct Desk {
   Waits waits;
   Mailbox mailbox;
   std::vector<Link> links;  ///< by rank
+  std::uint64_t bytes_sent = 0;  ///< over all of them
   std::string failure;      ///< written once
   int speaker = 0;          ///< written before `failure`
   bool stop = false;        ///< ends the thread when all is done

@@ -13,8 +13,13 @@ struct Link {
   std::uint64_t bytes_sent = 0, messages_sent = 0, bytes_received = 0, messages_received = 0;  ///< headers included
   double waited_seconds = 0;  ///< that threads of this rank waited for that one; waits for several are split between them
 
-  void sent(std::uint64_t bytes) { bytes_sent += bytes, ++messages_sent; }
-  void sent(const Frame& frame) { bytes_sent += size_of(frame), ++messages_sent; }
+  /// Returns them.
+  std::size_t sent(std::size_t bytes) {
+    bytes_sent += bytes;
+    ++messages_sent;
+    return bytes;
+  }
+  std::size_t sent(const Frame& frame) { return sent(size_of(frame)); }
   void received(const Frame& frame) { bytes_received += size_of(frame), ++messages_received; }
 
  private:

@@ -13,15 +13,23 @@
 #include "collectives.hpp"
 
 namespace sounder::mpi {
+namespace {
+
+Topology own(const Setting& setting, const std::string& text) {
+  return Topology::make(text, setting.workers, setting.options.seed, setting.mpi.allow_disconnected);
+}
+
+}  // namespace
 
 Topology agreed_topology(const Setting& setting, TopologyName standard) {
   const std::string& given = setting.mpi.topology;
   const std::string text = given.empty() ? std::string(name_of(kTopologies, standard)) : given;
+  if (setting.endpoint.transport().turns()) return *one_for_all<Topology>(setting.endpoint, [&] { return own(setting, text); });
   std::optional<Topology> topology;
   std::string fault;
   std::vector<int> lists;
   try {
-    topology = Topology::make(text, setting.workers, setting.options.seed, setting.mpi.allow_disconnected);
+    topology = own(setting, text);
     for (std::uint64_t round = 0; round < topology->period(); ++round)
       for (int rank = 0; rank < topology->ranks(); ++rank) {
         const auto sources = topology->sources(rank, round);

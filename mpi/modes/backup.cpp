@@ -4,7 +4,7 @@
 //   in the same order and hold the same bits after each. b = 0: bsp, to rounding.
 // Staleness: 0 clocks. A rank that was too late goes on at the newest step, and leaves out those between.
 // Cost per round: each rank's touched rows to the ranks that own them, and the sums of the own rows to all: 2 (P - 1) messages a
-//   rank, and one to each from rank 0, which decides.
+//   rank, and one to each from rank 0, which decides. Above 16 ranks fewer own rows (modes/owners.hpp).
 // Blocks when: fewer than n - b gradients of the step have come.
 // Fails how: to the pace of the (b + 1)-slowest rank. A rank that is always too late trains in vain: its examples are not learned from, and an
 //   epoch is as many applied examples as there are, the others' more than once. --evict-after K takes out who missed K steps in a row, at
@@ -15,6 +15,7 @@
 #include <bit>
 #include <map>
 #include <mutex>
+#include <numeric>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -25,6 +26,7 @@
 #include "gradients/gradient_rows.hpp"
 #include "merge_audit.hpp"
 #include "modes/bsp.hpp"
+#include "modes/owners.hpp"
 #include "protocol/backup.hpp"
 
 namespace sounder::mpi {
@@ -50,9 +52,11 @@ class Backup final : public RankDiscipline {
         scales_(setting_, numbers_, {}, members_.empty() ? 1 : static_cast<double>(needed_) / members()),
         collector_(setting_, numbers_),
         follows_(me() == 0 || std::ranges::binary_search(members_, me())),
+        owners_(owners_of(numbers_.floats(), setting.endpoint.size())),
         owns_(slices()),
         server_({.rank = setting.endpoint.rank(),
                  .ranks = setting.endpoint.size(),
+                 .owners = owners_,
                  .members = members_,
                  .needed = needed_,
                  .evict_after = setting.mpi.evict_after},
@@ -102,12 +106,12 @@ class Backup final : public RankDiscipline {
   }
 
   void leave() override {
-    for (int rank = 0; rank < setting_.endpoint.size(); ++rank)
+    for (int rank = 0; rank < owners_; ++rank)
       setting_.endpoint.send(rank, {.kind = Kind::push, .channel = Channel::bulk, .clock = step_, .detail = BackupServer::kGoodbye});
   }
 
   void finish() override {
-    setting_.endpoint.wait(all_left_, {.what = "the last gradients", .clock = step_, .on = {}});
+    if (me() < owners_) setting_.endpoint.wait(all_left_, {.what = "the last gradients", .clock = step_, .on = {}});
     std::uint64_t steps = 0;
     if (me() == 0) setting_.endpoint.run([&] { steps = server_.decided(); });
     steps = broadcast(setting_.endpoint, 0, Payload::of(std::vector{steps})).as<std::uint64_t>()[0];
@@ -136,21 +140,21 @@ class Backup final : public RankDiscipline {
   int me() const { return setting_.endpoint.rank(); }
   int members() const { return static_cast<int>(members_.size()); }
 
-  /// Where the rows of each rank begin, and the end: about as many floats are expected to travel to each.
+  /// Where the rows of each owner begin, and the end: about as many floats are expected to travel to each.
   std::vector<std::uint32_t> slices() const {
     std::vector<double> until{0};
     for (std::size_t table = 0; table < numbers_.tables(); ++table)
       for (const double share : scales_.shares()[table])
         until.push_back(until.back() + static_cast<double>(numbers_.width(table) + 1) * std::min(1., share * scales_.examples()));
     std::vector<std::uint32_t> begins;
-    for (int rank = 0; rank < setting_.endpoint.size(); ++rank)
-      begins.push_back(static_cast<std::uint32_t>(std::ranges::lower_bound(until, until.back() * rank / setting_.endpoint.size()) - until.begin()));
+    for (int owner = 0; owner < owners_; ++owner)
+      begins.push_back(static_cast<std::uint32_t>(std::ranges::lower_bound(until, until.back() * owner / owners_) - until.begin()));
     begins.push_back(numbers_.rows());
     return begins;
   }
 
   void tell(const RowView& gradient, float rate) {
-    for (int rank = 0; rank < setting_.endpoint.size(); ++rank) {
+    for (int rank = 0; rank < owners_; ++rank) {
       const auto owner = static_cast<std::size_t>(rank);
       const RowView rows = part(gradient, owns_[owner], owns_[owner + 1], numbers_);
       setting_.endpoint.send(rank, {.kind = Kind::push, .channel = Channel::bulk, .clock = step_, .more = std::bit_cast<std::uint32_t>(rate)},
@@ -184,13 +188,13 @@ class Backup final : public RankDiscipline {
 
   /// The next step, as all ranks do it. `own`: the step that this rank waits for.
   void take_step(std::optional<std::uint64_t> own = {}) {
-    std::vector<Frame> frames;
-    for (int owner = 0; owner < setting_.endpoint.size(); ++owner)
-      frames.push_back(setting_.endpoint.receive(
-          owner, Kind::values, step_,
-          {.what = "the gradients of the round", .clock = own.value_or(step_), .on = [this, owner, step = step_] {
-             return server_.closed() > step ? std::vector<int>{owner} : server_.missing(step);
-           }}));
+    std::vector<int> owners(static_cast<std::size_t>(owners_));
+    std::iota(owners.begin(), owners.end(), 0);
+    const std::vector<Frame> frames = setting_.endpoint.receive_all(
+        owners, Kind::values, step_,
+        {.what = "the gradients of the round", .clock = own.value_or(step_), .on = [this, &owners, step = step_] {
+           return server_.closed() > step ? owners : server_.missing(step);
+         }});
     keep_points();
     const BackupServer::Verdict verdict = BackupServer::verdict_of(frames[0].payload);
     counted_.assign(verdict.counted.begin(), verdict.counted.end());
@@ -224,7 +228,8 @@ class Backup final : public RankDiscipline {
   const BspScales scales_;
   Collector collector_;
   const bool follows_;                     ///< does all steps: who has examples, and rank 0, which keeps the points
-  const std::vector<std::uint32_t> owns_;  ///< by rank, and the end
+  const int owners_;                       ///< the first ranks
+  const std::vector<std::uint32_t> owns_;  ///< by owner, and the end
   BackupServer server_;                    ///< belongs to the communication thread, but for closed()
   Signal all_left_;
   std::uint64_t step_ = 0, applied_ = 0;  ///< the next; those that were not empty

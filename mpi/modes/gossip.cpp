@@ -43,7 +43,7 @@ class Gossip final : public RankDiscipline {
       : setting_(setting),
         hear_(std::move(hear)),
         topology_(agreed_topology(setting, TopologyName::ring)),
-        mixing_(topology_),
+        mixing_(*one_for_all<Mixing>(setting.endpoint, [this] { return Mixing(topology_); })),
         gone_(static_cast<std::size_t>(setting.workers)),
         mixed_(packed_size(setting.kernel.layout)),
         audit_(setting.mpi.audit) {}

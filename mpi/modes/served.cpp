@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "modes/owners.hpp"
+
 namespace sounder::mpi {
 
 std::vector<KvTable> tables_of(const Layout& layout) {
@@ -32,7 +34,7 @@ namespace {
 KvOptions placed(const Setting& setting, KvOptions options) {
   options.workers = setting.workers;
   options.first_server = setting.mpi.dedicated_servers > 0 ? setting.workers : 0;
-  options.servers = setting.mpi.dedicated_servers;  // 0: all
+  options.servers = setting.mpi.dedicated_servers > 0 ? setting.mpi.dedicated_servers : owners_of(packed_size(setting.kernel.layout), setting.endpoint.size());
   options.audit = setting.mpi.audit;
   return options;
 }

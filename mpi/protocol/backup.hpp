@@ -16,17 +16,18 @@ namespace sounder::mpi {
 
 /// | kind     | from, to           | clock | detail                         | more                    | payload                         |
 /// |----------|--------------------|-------|--------------------------------|-------------------------|---------------------------------|
-/// | push     | worker to each     | step  | kGoodbye: none follows         | of the worker           | its gradient of the owner's rows |
+/// | push     | worker to owners   | step  | kGoodbye: none follows         | of the worker           | its gradient of the owner's rows |
 /// | advanced | rank 0 to each     | step  | how many count                 | of the first of these   | who counts; who is taken out    |
 /// | values   | owner to each      | step  | gradients of other steps in it | as advanced             | the same, and the sum           |
 ///
-/// All on channel bulk. Every rank owns some rows, and adds up their gradients. Rank 0 alone decides: when gradients of the step from
+/// All on channel bulk. The owners own some rows each, and add up their gradients. Rank 0 alone decides: when gradients of the step from
 /// `needed` members have come there, these count, on all ranks; what comes later is let go. The steps are one order that all ranks go
 /// through alike, so a member that is taken out is taken out at the same step for everyone.
 class BackupServer {
  public:
   struct Plan {
     int rank = 0, ranks = 1;
+    int owners = 1;              ///< the first ranks, which own rows; rank 0 does
     std::vector<int> members{};  ///< who gives gradients
     int needed = 1;              ///< of these, a step
     int evict_after = 0;         ///< steps in a row without a member's gradient, after which it is taken out; 0: never
@@ -41,10 +42,10 @@ class BackupServer {
   /// A push or a decision.
   void receive(const Frame& frame, Outbox& out);
 
-  /// Steps whose sums this rank has sent. Any thread.
+  /// Steps whose sums this rank has sent; of a rank that owns nothing, those that were decided. Any thread.
   std::uint64_t closed() const { return closed_.load(std::memory_order_acquire); }
   std::uint64_t decided() const { return decided_; }            ///< steps that rank 0 has decided on
-  bool all_left() const { return goodbyes_ == plan_.ranks; }  ///< no push comes any more
+  bool all_left() const { return goodbyes_ == plan_.ranks; }  ///< no push comes to this owner any more
   /// Whose gradients of a step have not come here, of those that may count or do.
   std::vector<int> missing(std::uint64_t step) const;
 

@@ -45,6 +45,24 @@ std::vector<double> matrix_of(const Shares& shares) {
   return matrix;
 }
 
+double gap_of(const std::vector<Shares>& by_round) {
+  const std::size_t n = by_round.front().size();
+  std::vector<double> matrix = matrix_of(by_round.front());
+  for (std::size_t round = 1; round < by_round.size(); ++round) matrix = product(matrix_of(by_round[round]), matrix, n);
+  for (double& cell : matrix) cell -= 1 / static_cast<double>(n);  // takes out the mean, which nothing shrinks
+  std::vector<double> transposed(n * n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) transposed[j * n + i] = matrix[i * n + j];
+  double factor = 0;
+  if (transposed == matrix) {
+    const auto values = symmetric_eigenvalues(std::move(matrix), n);
+    factor = std::max(std::abs(values.front()), std::abs(values.back()));
+  } else {
+    factor = std::sqrt(std::max(0., symmetric_eigenvalues(product(transposed, matrix, n), n).back()));
+  }
+  return 1 - factor;
+}
+
 }  // namespace
 
 double imbalance(const Shares& shares) {
@@ -62,31 +80,18 @@ double imbalance(const Shares& shares) {
   return worst;
 }
 
-Mixing::Mixing(const Topology& topology) {
+Mixing::Mixing(const Topology& topology) : known_(std::make_shared<Known>()) {
   for (std::uint64_t round = 0; round < topology.period(); ++round) {
-    by_round_.push_back(weights_of(topology, round));
-    if (const double off = imbalance(by_round_.back()); off > 1e-15 * topology.ranks())
+    known_->by_round.push_back(weights_of(topology, round));
+    if (const double off = imbalance(known_->by_round.back()); off > 1e-15 * topology.ranks())
       throw Error(fmt::format("the weights of --topology {} do not keep the mean of {} ranks: a sum misses 1 by {:g}", topology.text(),
                               topology.ranks(), off));
   }
 }
 
 double Mixing::spectral_gap() const {
-  const std::size_t n = by_round_.front().size();
-  std::vector<double> matrix = matrix_of(by_round_.front());
-  for (std::size_t round = 1; round < by_round_.size(); ++round) matrix = product(matrix_of(by_round_[round]), matrix, n);
-  for (double& cell : matrix) cell -= 1 / static_cast<double>(n);  // takes out the mean, which nothing shrinks
-  std::vector<double> transposed(n * n);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j < n; ++j) transposed[j * n + i] = matrix[i * n + j];
-  double factor = 0;
-  if (transposed == matrix) {
-    const auto values = symmetric_eigenvalues(std::move(matrix), n);
-    factor = std::max(std::abs(values.front()), std::abs(values.back()));
-  } else {
-    factor = std::sqrt(std::max(0., symmetric_eigenvalues(product(transposed, matrix, n), n).back()));
-  }
-  return 1 - factor;
+  std::call_once(known_->asked, [this] { known_->gap = gap_of(known_->by_round); });
+  return known_->gap;
 }
 
 std::vector<Share> without(std::span<const Share> shares, int self, const std::function<bool(int)>& gone) {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -32,15 +34,20 @@ class Mixing {
   /// Throws Error if a sum were to miss 1 by more than 1e-15 a rank.
   explicit Mixing(const Topology& topology);
 
-  const Shares& shares(std::uint64_t round) const { return by_round_[round % by_round_.size()]; }
+  const Shares& shares(std::uint64_t round) const { return known_->by_round[round % known_->by_round.size()]; }
   std::span<const Share> shares(int rank, std::uint64_t round) const { return shares(round)[static_cast<std::size_t>(rank)]; }
 
   /// 1 - the largest factor by which the distance from the mean shrinks over a period: 1: agreed exactly after one; 0: never. Of a
-  /// graph that does not change this is 1 - |lambda_2| of its matrix. Full eigensolver, n^3 operations.
+  /// graph that does not change this is 1 - |lambda_2| of its matrix. Full eigensolver, n^3 operations, at the first call.
   double spectral_gap() const;
 
  private:
-  std::vector<Shares> by_round_;  ///< of the period
+  struct Known {
+    std::vector<Shares> by_round;  ///< of the period
+    std::once_flag asked;
+    double gap = 0;  ///< once asked
+  };
+  std::shared_ptr<Known> known_;  ///< copies share it
 };
 
 /// The same with some ranks gone: their part stays with `self`, so that the weights still sum to 1.

@@ -156,15 +156,18 @@ Edges read_edges(const std::string& file, int ranks) {
 }  // namespace
 
 Topology::Topology(std::string text, int ranks, std::vector<Lists> sources, bool allow_disconnected)
-    : text_(std::move(text)), ranks_(ranks), sources_(std::move(sources)), targets_(sources_.size(), Lists(static_cast<std::size_t>(ranks))) {
-  for (std::size_t round = 0; round < sources_.size(); ++round)
+    : text_(std::move(text)), ranks_(ranks) {
+  std::vector<Lists> targets(sources.size(), Lists(static_cast<std::size_t>(ranks)));
+  for (std::size_t round = 0; round < sources.size(); ++round)
     for (int rank = 0; rank < ranks; ++rank) {
-      auto& heard = sources_[round][static_cast<std::size_t>(rank)];
+      auto& heard = sources[round][static_cast<std::size_t>(rank)];
       std::sort(heard.begin(), heard.end());
       heard.erase(std::unique(heard.begin(), heard.end()), heard.end());
-      for (const int source : heard) targets_[round][static_cast<std::size_t>(source)].push_back(rank);
+      for (const int source : heard) targets[round][static_cast<std::size_t>(source)].push_back(rank);
     }
-  undirected_ = sources_ == targets_;
+  undirected_ = sources == targets;
+  sources_ = std::make_shared<const std::vector<Lists>>(std::move(sources));
+  targets_ = std::make_shared<const std::vector<Lists>>(std::move(targets));
   if (allow_disconnected || parts() == 1) return;
   const std::vector<int> hops = distances(0);
   const auto cut_off = std::find(hops.begin(), hops.end(), -1) - hops.begin();
@@ -209,7 +212,7 @@ Topology Topology::make(const std::string& text, int ranks, std::uint64_t seed, 
 
 std::size_t Topology::degree() const {
   std::size_t most = 0;
-  for (const Lists& lists : sources_)
+  for (const Lists& lists : *sources_)
     for (const auto& heard : lists) most = std::max(most, heard.size());
   return most;
 }
@@ -218,7 +221,7 @@ std::vector<int> Topology::distances(int to) const {
   std::vector<int> hops(static_cast<std::size_t>(ranks_), -1), reached{to};
   hops[static_cast<std::size_t>(to)] = 0;
   for (std::size_t i = 0; i < reached.size(); ++i)
-    for (const Lists& lists : sources_)
+    for (const Lists& lists : *sources_)
       for (const int source : lists[static_cast<std::size_t>(reached[i])])
         if (int& hop = hops[static_cast<std::size_t>(source)]; hop < 0) {
           hop = hops[static_cast<std::size_t>(reached[i])] + 1;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,12 +25,12 @@ class Topology {
   const std::string& text() const { return text_; }
   int ranks() const { return ranks_; }
   /// Rounds after which it repeats: 1, or ceil(log2 ranks) of one-peer.
-  std::uint64_t period() const { return sources_.size(); }
+  std::uint64_t period() const { return sources_->size(); }
   bool undirected() const { return undirected_; }
   /// From whom `rank` hears in a round, ascending.
-  std::span<const int> sources(int rank, std::uint64_t round) const { return sources_[round % period()][static_cast<std::size_t>(rank)]; }
+  std::span<const int> sources(int rank, std::uint64_t round) const { return (*sources_)[round % period()][static_cast<std::size_t>(rank)]; }
   /// Whom `rank` tells in a round, ascending.
-  std::span<const int> targets(int rank, std::uint64_t round) const { return targets_[round % period()][static_cast<std::size_t>(rank)]; }
+  std::span<const int> targets(int rank, std::uint64_t round) const { return (*targets_)[round % period()][static_cast<std::size_t>(rank)]; }
   /// The most that one rank hears from in a round.
   std::size_t degree() const;
   /// Over how many hops each rank's values come to `to`, along edges of any round; -1: never.
@@ -44,7 +45,7 @@ class Topology {
   std::string text_;
   int ranks_;
   bool undirected_;
-  std::vector<Lists> sources_, targets_;  ///< by round of the period
+  std::shared_ptr<const std::vector<Lists>> sources_, targets_;  ///< by round of the period; copies share them
 };
 
 }  // namespace sounder::mpi

@@ -20,6 +20,7 @@ Sim::Sim(const SimOptions& options) : options_(options), random_(options.seed), 
   const auto ranks = static_cast<std::size_t>(options.ranks);
   actors_.resize(ranks);
   for (int rank = 0; rank < options.ranks; ++rank) ports_.push_back(std::make_unique<Port>(*this, rank));
+  if (options.wires) return;  // whose links begin when they are used: of all pairs of many ranks, few are
   links_.resize(ranks * ranks * kChannels);
   for (Link& link : links_) link.mean = options.shortest + (options.longest - options.shortest) * random_.uniform();
 }
@@ -32,7 +33,8 @@ Outbox& Sim::outbox(int rank) { return *ports_[static_cast<std::size_t>(rank)]; 
 
 Sim::Link& Sim::link(int from, int to, Channel channel) {
   const auto ranks = static_cast<std::size_t>(options_.ranks);
-  return links_[(static_cast<std::size_t>(from) * ranks + static_cast<std::size_t>(to)) * kChannels + static_cast<std::size_t>(channel)];
+  const std::size_t place = (static_cast<std::size_t>(from) * ranks + static_cast<std::size_t>(to)) * kChannels + static_cast<std::size_t>(channel);
+  return options_.wires ? used_[place] : links_[place];
 }
 
 void Sim::partition(int a, int b, double until) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <unordered_map>
 #include <vector>
 
 #include <sounder/data/random.hpp>
@@ -100,7 +101,8 @@ class Sim {
   Random random_;
   std::vector<SimActor*> actors_;
   std::vector<std::unique_ptr<Port>> ports_;
-  std::vector<Link> links_;
+  std::vector<Link> links_;                       ///< of all pairs and channels; without wires, which draw none
+  std::unordered_map<std::size_t, Link> used_;  ///< the same with them
   std::vector<bool> lost_;
   std::priority_queue<Event, std::vector<Event>, Later> events_;
   std::vector<Frame> frames_;            // under way

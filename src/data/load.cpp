@@ -23,23 +23,6 @@
 namespace sounder {
 namespace {
 
-/// Examples [begin, end) of `all`.
-Columns slice(Columns all, Part part) {
-  const auto [first, last] = part.of(all.examples());
-  if (last - first == all.examples()) return all;
-  const auto begin = static_cast<std::ptrdiff_t>(begin_of(all, first)), end = static_cast<std::ptrdiff_t>(begin_of(all, last));
-  const auto keep = [](auto& array, std::ptrdiff_t from, std::ptrdiff_t to) {
-    using Array = std::remove_reference_t<decltype(array)>;
-    if (!array.empty()) array = Array(array.begin() + from, array.begin() + to);
-  };
-  keep(all.ids, begin, end);
-  keep(all.values, begin, end);
-  keep(all.labels, static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last));
-  keep(all.offsets, static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last) + 1);
-  for (std::uint64_t& offset : all.offsets) offset -= static_cast<std::uint64_t>(begin);
-  return all;
-}
-
 void check_transforms(const LoadOptions& options) {
   if (options.format != Format::ratings && options.format != Format::cut) return;
   const char* const stay = options.format == Format::cut ? "the weights of graphs" : "ratings";
@@ -50,7 +33,7 @@ void check_transforms(const LoadOptions& options) {
 }
 
 LoadedPart read_any(const std::string& source, Format format, Part part) {
-  if (auto made = load_named(source, format)) return {slice(std::move(*made), part), {}};
+  if (auto made = load_named(source, format)) return {part.count == 1 && part.index == 0 ? std::move(*made) : cut(*made, part), {}};
   std::error_code unknown;
   if (part.count > 1 && std::filesystem::exists(source, unknown) && !std::filesystem::is_regular_file(source, unknown) &&
       !std::filesystem::is_directory(source, unknown))
@@ -63,6 +46,26 @@ LoadedPart read_any(const std::string& source, Format format, Part part) {
 std::pair<std::size_t, std::size_t> Part::of(std::size_t size) const {
   const auto at = [&](int k) { return size * static_cast<std::size_t>(k) / static_cast<std::size_t>(count); };
   return {at(std::min(index, count)), at(std::min(index + 1, count))};
+}
+
+Columns cut(const Columns& all, Part part) {
+  const auto [first, last] = part.of(all.examples());
+  const auto begin = static_cast<std::ptrdiff_t>(begin_of(all, first)), end = static_cast<std::ptrdiff_t>(begin_of(all, last));
+  const auto keep = [](const auto& array, std::ptrdiff_t from, std::ptrdiff_t to) {
+    using Array = std::remove_cvref_t<decltype(array)>;
+    return array.empty() ? Array() : Array(array.begin() + from, array.begin() + to);
+  };
+  Columns kept;
+  kept.name = all.name;
+  kept.classes = all.classes;
+  kept.width = all.width;
+  kept.spaces = all.spaces;
+  kept.ids = keep(all.ids, begin, end);
+  kept.values = keep(all.values, begin, end);
+  kept.labels = keep(all.labels, static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last));
+  kept.offsets = keep(all.offsets, static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last) + 1);
+  for (std::uint64_t& offset : kept.offsets) offset -= static_cast<std::uint64_t>(begin);
+  return kept;
 }
 
 LoadedPart read_file_part(const std::string& path, Format format, Part part) {

@@ -46,6 +46,8 @@ struct Case {
   int slow_rank = -1;
   double multiple = 10, compute = 4;
   bool takes_late = false;
+  int owners = 0;  ///< 0: all ranks
+  int all_owners() const { return owners > 0 ? owners : ranks; }
 };
 
 /// What a rank saw of a step.
@@ -58,7 +60,7 @@ struct Seen {
 class Rank final : public SimActor {
  public:
   Rank(Sim& sim, const Case& c, int rank) : sim_(sim), case_(c), rank_(rank) {
-    BackupServer::Plan plan{.rank = rank, .ranks = c.ranks, .members = {}, .needed = c.ranks - c.backup, .evict_after = c.evict_after};
+    BackupServer::Plan plan{.rank = rank, .ranks = c.ranks, .owners = c.all_owners(), .members = {}, .needed = c.ranks - c.backup, .evict_after = c.evict_after};
     for (int i = 0; i < c.ranks; ++i) plan.members.push_back(i);
     server_ = c.takes_late ? std::make_unique<TakesLate>(plan, listed) : std::make_unique<BackupServer>(plan, listed);
   }
@@ -73,7 +75,7 @@ class Rank final : public SimActor {
     computes_ = false;
     const Payload mark = Payload::of(std::vector<Mark>{{rank_, static_cast<std::int32_t>(computed_)}});
     if (server_->closed() == computed_ || case_.takes_late)
-      for (int owner = 0; owner < case_.ranks; ++owner) out.send(owner, {.kind = Kind::push, .channel = Channel::bulk, .clock = computed_}, mark);
+      for (int owner = 0; owner < case_.all_owners(); ++owner) out.send(owner, {.kind = Kind::push, .channel = Channel::bulk, .clock = computed_}, mark);
     go_on(out);
   }
   void on_frame(Frame frame, Outbox& out) override {
@@ -90,7 +92,7 @@ class Rank final : public SimActor {
  private:
   void go_on(Outbox& out) {
     if (computes_) return;
-    while (came_[step_].size() == static_cast<std::size_t>(case_.ranks)) {
+    while (came_[step_].size() == static_cast<std::size_t>(case_.all_owners())) {
       Seen now;
       for (const auto& [owner, frame] : came_[step_]) {
         now.verdict = BackupServer::verdict_of(frame.payload);
@@ -106,7 +108,7 @@ class Rank final : public SimActor {
     if (step_ >= static_cast<std::uint64_t>(case_.steps)) {
       left = true;
       left_at = sim_.now();
-      for (int owner = 0; owner < case_.ranks; ++owner)
+      for (int owner = 0; owner < case_.all_owners(); ++owner)
         out.send(owner, {.kind = Kind::push, .channel = Channel::bulk, .detail = BackupServer::kGoodbye});
     } else if (!evicted_) {
       begin();
@@ -177,7 +179,7 @@ TEST_SUITE("mpi") {
     std::set<std::vector<std::int32_t>> sets;
     for (std::uint64_t seed = 0; seed < kDraws; ++seed)
       for (const int backup : {0, 1, 2}) {
-        const Case c{.backup = backup, .steps = 12, .seed = seed, .slow_rank = seed % 3 ? -1 : 2, .multiple = 3};
+        const Case c{.backup = backup, .steps = 12, .seed = seed, .slow_rank = seed % 3 ? -1 : 2, .multiple = 3, .owners = static_cast<int>(seed % 4)};
         const Ended ended = simulate(c);
         CAPTURE(seed);
         CAPTURE(backup);

@@ -22,6 +22,9 @@ struct Part {
   std::pair<std::size_t, std::size_t> of(std::size_t size) const;
 };
 
+/// The examples of a part of `all`.
+Columns cut(const Columns& all, Part part);
+
 /// What one part says of the whole. Lines count from 1 within the part, 0 is none.
 struct PartFacts {
   std::uint64_t bytes = 0;       ///< of the whole source after decompression: all parts must have read the same
