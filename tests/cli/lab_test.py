@@ -163,8 +163,13 @@ class LabTest(unittest.TestCase):
             staleness = float(line[6])
             self.assertTrue(staleness == 0 if between in ("bsp", "gossip") else staleness <= 4 if between == "ssp" else True, line)
 
+    def test_more_workers_are_simulated(self):
+        done = self.run_lab("--scale", "--modes", "local,async")
+        lines = [line.strip("| ").split(" | ") for line in (self.folder / "lab.md").read_text().splitlines() if line.startswith("| ")]
+        self.assertEqual([line[:2] for line in lines[2:]], [[mode, str(count)] for count in (1, 4, 16) for mode in ("local", "async")], done.stdout)
+
     def test_what_is_unknown_is_refused(self):
-        for flags in ("--modes", "nosuch"), ("--scenarios", "even,nosuch"), ("--repeat", "0"), ("--bench", "nosuch"), ("--rows", "nosuch"), ("--grid", "--modes", "bsp"):
+        for flags in ("--modes", "nosuch"), ("--scenarios", "even,nosuch"), ("--repeat", "0"), ("--bench", "nosuch"), ("--rows", "nosuch"), ("--grid", "--modes", "bsp"), ("--scale", "--repeat", "2"):
             self.assertIn(flags[-2], self.run_lab(*flags, status=2).stderr)
 
 
