@@ -77,23 +77,32 @@ void Endpoint::run(const std::function<void()>& work) {
 void Endpoint::poll(const std::function<bool()>& step, const Waiting& waiting) {
   const std::function<Step()> looks = [&] { return step() ? Step::done : Step::nothing; };
   Poller poller{.step = looks};
-  watch_steps(poller, waiting);
+  begin(poller);
+  end(poller, waiting);
 }
 
 void Endpoint::follow(const std::function<Step()>& step, const Waiting& waiting) {
   Poller poller{.step = step, .by_frames = true};
-  watch_steps(poller, waiting);
+  begin(poller);
+  end(poller, waiting);
 }
 
-void Endpoint::watch_steps(Poller& poller, const Waiting& waiting) {
+void Endpoint::begin(Poller& poller) {
   ask([this, &poller] { thread_->pollers().add(poller); });
+}
+
+void Endpoint::end(Poller& poller, const Waiting& waiting) {
   try {
     wait(poller.ended, waiting);
   } catch (...) {
-    run([&] { thread_->pollers().remove(poller); });
+    drop(poller);
     throw;
   }
   if (poller.error) std::rethrow_exception(poller.error);
+}
+
+void Endpoint::drop(Poller& poller) {
+  run([&] { thread_->pollers().remove(poller); });
 }
 
 void Endpoint::handle(Kind kind, std::function<void(Frame)> handler) {

@@ -78,6 +78,11 @@ class Endpoint final : public Outbox {
   void poll(const std::function<bool()>& step, const Waiting& waiting);
   /// The same for a step that goes on when frames have come in that it takes, or what it sent has left: nobody looks for it otherwise.
   void follow(const std::function<Step()>& step, const Waiting& waiting);
+  /// The same in two halves, for a step that goes on while the caller does something else: begin() returns at once, end() waits. The poller
+  /// must live until end() has returned or thrown, or drop() has returned.
+  void begin(Poller& poller);
+  void end(Poller& poller, const Waiting& waiting);
+  void drop(Poller& poller);  ///< its step is not called any more
 
   /// A number that is the same on all ranks if all call it equally often: tells collectives apart.
   std::uint64_t next_tag() { return tags_.fetch_add(1, std::memory_order_relaxed); }
@@ -105,7 +110,6 @@ class Endpoint final : public Outbox {
 
  private:
   void ask(std::function<void()> work);
-  void watch_steps(Poller& poller, const Waiting& waiting);
   void await(std::unique_lock<std::mutex>& lock, Waiter& waiter);
 
   const std::unique_ptr<Transport> transport_;

@@ -5,29 +5,28 @@
 #include <numeric>
 
 #include "reduce/circle.hpp"
-#include "reduce/reducer.hpp"
+#include "reduce/walked.hpp"
 
 namespace sounder::mpi {
 namespace {
 
-class DoubleRing final : public Reducer {
+class DoubleRing final : public WalkedReducer {
  public:
-  DoubleRing(Endpoint& endpoint, std::size_t chunk_bytes) : endpoint_(endpoint), chunk_(floats_of_chunk(chunk_bytes)) {}
+  DoubleRing(Endpoint& endpoint, std::size_t chunk_bytes) : WalkedReducer(endpoint, "a sum around two rings"), chunk_(floats_of_chunk(chunk_bytes)) {}
 
-  void sum(std::span<float> vector) override {
+  std::vector<Walk> walks_of(Walks& walks, std::span<float> vector) const override {
     const auto size = static_cast<std::size_t>(endpoint_.size()), own = static_cast<std::size_t>(endpoint_.rank());
     std::vector<int> right(size);
     std::iota(right.begin(), right.end(), 0);
     const std::vector<int> left(right.rbegin(), right.rend());
     const std::size_t half = vector.size() / 2;
-    Walks walks(endpoint_);
-    const Walk all[] = {circle(Lane(walks), vector.first(half), right, own, chunk_),
-                        circle(Lane(walks), vector.subspan(half), left, size - 1 - own, chunk_)};
-    walks.run(all, "a sum around two rings");
+    std::vector<Walk> all;
+    all.push_back(circle(Lane(walks), vector.first(half), right, own, chunk_));
+    all.push_back(circle(Lane(walks), vector.subspan(half), left, size - 1 - own, chunk_));
+    return all;
   }
 
  private:
-  Endpoint& endpoint_;
   std::size_t chunk_;  ///< in floats
 };
 

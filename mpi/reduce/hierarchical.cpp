@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "reduce/circle.hpp"
-#include "reduce/reducer.hpp"
+#include "reduce/walked.hpp"
 
 namespace sounder::mpi {
 namespace {
@@ -53,19 +53,18 @@ Walk follow(Lanes lanes, std::span<float> vector, int leader, std::size_t chunk_
   }
 }
 
-class Hierarchical final : public Reducer {
+class Hierarchical final : public WalkedReducer {
  public:
   Hierarchical(Endpoint& endpoint, const ReducerOptions& options)
-      : endpoint_(endpoint), chunk_(floats_of_chunk(options.chunk_bytes)) {
+      : WalkedReducer(endpoint, "a sum over machines"), chunk_(floats_of_chunk(options.chunk_bytes)) {
     for (const Node& node : nodes_of(endpoint, options.ranks_per_node)) {
       if (std::ranges::find(node, endpoint.rank()) != node.end()) node_ = node, own_ = leaders_.size();
       leaders_.push_back(node.front());
     }
   }
 
-  void sum(std::span<float> vector) override {
+  std::vector<Walk> walks_of(Walks& walks, std::span<float> vector) const override {
     // In parts that know nothing of each other, so that one can be between machines while another is inside of them.
-    Walks walks(endpoint_);
     std::vector<Walk> all;
     for (std::size_t i = 0; i < kParts; ++i) {
       const std::size_t begin = vector.size() * i / kParts;
@@ -73,13 +72,12 @@ class Hierarchical final : public Reducer {
       const Lanes lanes{Lane(walks), Lane(walks), Lane(walks)};
       all.push_back(endpoint_.rank() == node_.front() ? lead(lanes, part, node_, leaders_, own_, chunk_) : follow(lanes, part, node_.front(), chunk_));
     }
-    walks.run(all, "a sum over machines");
+    return all;
   }
 
  private:
   static constexpr std::size_t kParts = 4;
 
-  Endpoint& endpoint_;
   std::size_t chunk_;  ///< in floats
   Node node_;          ///< of this rank
   std::vector<int> leaders_;

@@ -3,25 +3,24 @@
 #include <numeric>
 
 #include "reduce/circle.hpp"
-#include "reduce/reducer.hpp"
+#include "reduce/walked.hpp"
 
 namespace sounder::mpi {
 namespace {
 
-class Ring final : public Reducer {
+class Ring final : public WalkedReducer {
  public:
-  Ring(Endpoint& endpoint, std::size_t chunk_bytes) : endpoint_(endpoint), chunk_(floats_of_chunk(chunk_bytes)) {}
+  Ring(Endpoint& endpoint, std::size_t chunk_bytes) : WalkedReducer(endpoint, "a sum around the ring"), chunk_(floats_of_chunk(chunk_bytes)) {}
 
-  void sum(std::span<float> vector) override {
+  std::vector<Walk> walks_of(Walks& walks, std::span<float> vector) const override {
     std::vector<int> ranks(static_cast<std::size_t>(endpoint_.size()));
     std::iota(ranks.begin(), ranks.end(), 0);
-    Walks walks(endpoint_);
-    const Walk all[] = {circle(Lane(walks), vector, ranks, static_cast<std::size_t>(endpoint_.rank()), chunk_)};
-    walks.run(all, "a sum around the ring");
+    std::vector<Walk> all;
+    all.push_back(circle(Lane(walks), vector, ranks, static_cast<std::size_t>(endpoint_.rank()), chunk_));
+    return all;
   }
 
  private:
-  Endpoint& endpoint_;
   std::size_t chunk_;  ///< in floats
 };
 

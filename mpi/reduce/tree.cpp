@@ -4,8 +4,7 @@
 // Source: Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in MPICH", IJHPCA 2005.
 #include <vector>
 
-#include "reduce/reducer.hpp"
-#include "reduce/walk.hpp"
+#include "reduce/walked.hpp"
 
 namespace sounder::mpi {
 namespace {
@@ -42,23 +41,21 @@ Walk down(Lane lane, std::span<float> vector, Place place, std::size_t chunk_flo
   }
 }
 
-class Tree final : public Reducer {
+class Tree final : public WalkedReducer {
  public:
-  Tree(Endpoint& endpoint, std::size_t chunk_bytes) : endpoint_(endpoint), chunk_(floats_of_chunk(chunk_bytes)) {}
+  Tree(Endpoint& endpoint, std::size_t chunk_bytes) : WalkedReducer(endpoint, "a sum up and down the tree"), chunk_(floats_of_chunk(chunk_bytes)) {}
 
-  void sum(std::span<float> vector) override {
+  std::vector<Walk> walks_of(Walks& walks, std::span<float> vector) const override {
     const int rank = endpoint_.rank();
     const Place place(rank, endpoint_.size());
-    Walks walks(endpoint_);
     const Lane to_root(walks), to_leaves(walks);
     std::vector<Walk> all;
     all.push_back(up(to_root, to_leaves, vector, rank, place, chunk_));
     if (rank != 0) all.push_back(down(to_leaves, vector, place, chunk_));
-    walks.run(all, "a sum up and down the tree");
+    return all;
   }
 
  private:
-  Endpoint& endpoint_;
   std::size_t chunk_;  ///< in floats
 };
 

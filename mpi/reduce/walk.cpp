@@ -1,6 +1,9 @@
 #include "reduce/walk.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include <sounder/error.hpp>
 
@@ -9,7 +12,25 @@ namespace sounder::mpi {
 Walks::Walks(Endpoint& endpoint)
     : endpoint_(endpoint), copies_(endpoint.transport().hands_over()), lent_(std::make_shared<const char>()) {}
 
+void Walks::stop() {
+  if (!begun_ || std::exchange(over_, true)) return;
+  endpoint_.fail(fmt::format("rank {} has left a sum that was under way", endpoint_.rank()));
+  endpoint_.drop(poller_);
+}
+
 void Walks::run(std::span<const Walk> walks, std::string_view what) {
+  begin(walks);
+  end(what);
+}
+
+void Walks::begin(std::span<const Walk> walks, std::function<bool()> may_begin) {
+  walks_ = walks;
+  may_begin_ = std::move(may_begin);
+  begun_ = true;
+  endpoint_.begin(poller_);
+}
+
+void Walks::end(std::string_view what) {
   const auto missing = [this] {
     std::vector<int> ranks;
     for (const Waiter& waiter : waiters_) ranks.push_back(waiter.from);
@@ -17,8 +38,9 @@ void Walks::run(std::span<const Walk> walks, std::string_view what) {
     ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
     return ranks;
   };
+  over_ = true;
   try {
-    endpoint_.follow([&] { return step(walks); }, {.what = what, .clock = 0, .on = missing});
+    endpoint_.end(poller_, {.what = what, .clock = 0, .on = missing});
   } catch (const std::exception& error) {
     // Ends all sends, as the memory is the caller's: after a failure the communication thread leaves the library alone.
     endpoint_.fail(error.what());
@@ -28,11 +50,12 @@ void Walks::run(std::span<const Walk> walks, std::string_view what) {
 }
 
 /// One chunk for each walk, so that what they send leaves before the next.
-Step Walks::step(std::span<const Walk> walks) {
-  bool moved = !begun_;
-  if (!begun_) {
-    begun_ = true;
-    for (const Walk& walk : walks) walk.begin();
+Step Walks::step() {
+  if (!set_out_ && may_begin_ && !may_begin_()) return Step::nothing;
+  bool moved = !set_out_;
+  if (!set_out_) {
+    set_out_ = true;
+    for (const Walk& walk : walks_) walk.begin();
   }
   looking_.swap(waiters_);  // walks that are resumed wait anew
   for (const Waiter& waiter : looking_) {
@@ -46,7 +69,7 @@ Step Walks::step(std::span<const Walk> walks) {
   }
   looking_.clear();
   bool ended = true;
-  for (const Walk& walk : walks) ended &= walk.ended();
+  for (const Walk& walk : walks_) ended &= walk.ended();
   if (ended && lent_.use_count() == 1) return Step::done;
   return moved ? Step::moved : Step::nothing;
 }

@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -58,14 +59,26 @@ class Walk {
   std::coroutine_handle<promise_type> handle_;
 };
 
-/// What the walks of a sum share: what they wait for, and what they lent. Made and run by all ranks in the same order.
+/// What the walks of a sum share: what they wait for, and what they lent. Made by all ranks in the same order: their lanes tell them apart.
 class Walks {
  public:
   explicit Walks(Endpoint& endpoint);
+  ~Walks() { stop(); }
+  Walks(const Walks&) = delete;
+  Walks& operator=(const Walks&) = delete;
 
-  /// Begins all, and waits until all have ended and nothing of what they sent is read any more. `what`: they wait for. Throws RankLost;
+  /// Lets all run, and waits until all have ended and nothing of what they sent is read any more. `what`: they wait for. Throws RankLost;
   /// nothing is sent out of lent memory then either.
   void run(std::span<const Walk> walks, std::string_view what);
+
+  /// The same in two halves: begin() returns at once. The walks set out as soon as may_begin(), which the communication thread asks.
+  void begin(std::span<const Walk> walks, std::function<bool()> may_begin = {});
+  void end(std::string_view what);
+  /// Where they are under way they take no more steps, and nothing is sent out of lent memory: this ends the run of all ranks.
+  void stop();
+  bool begun() const { return begun_; }
+  /// Whether all have ended. On any thread.
+  bool ended() const { return poller_.ended.is_set(); }
 
  private:
   friend class Lane;
@@ -75,12 +88,17 @@ class Walks {
     Payload* to;
     std::coroutine_handle<> walk;
   };
-  Step step(std::span<const Walk> walks);
+  Step step();
 
   Endpoint& endpoint_;
+  std::span<const Walk> walks_;
+  std::function<bool()> may_begin_;
+  const std::function<Step()> step_ = [this] { return step(); };
+  Poller poller_{.step = step_, .by_frames = true};
+  bool begun_ = false, over_ = false;       ///< begin() was called; end() has returned or thrown
   const bool copies_;                       ///< a receiver in this process would read the lent memory itself, whenever it likes
   std::shared_ptr<const char> lent_;        ///< each payload that is on its way out of lent memory holds it too
-  bool begun_ = false;
+  bool set_out_ = false;
   std::vector<Waiter> waiters_, looking_;   ///< belong to the communication thread
 };
 
