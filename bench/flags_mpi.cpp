@@ -43,6 +43,11 @@ int servers_of(const std::string& text) {
   return servers;
 }
 
+bool on_or_off(const char* flag, const std::string& text) {
+  if (text != "on" && text != "off") throw Error(fmt::format("{} \"{}\" is unknown: give one of on, off", flag, text));
+  return text == "on";
+}
+
 bool by_samples(const std::string& text) {
   if (text != "samples" && text != "ranks") throw Error(fmt::format("--weight \"{}\" is unknown: give one of samples, ranks", text));
   return text == "samples";
@@ -96,6 +101,8 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.number<int>("--ranks-per-node", o.ranks_per_node, "with --reducer hierarchical: so many ranks count as one machine (default 0: those with one host name)");
   line.text("--codec", help_of("mode bsp: how gradients travel; what a code leaves out goes along with a later round's (default none)", kCodecs), "NAME[:F]",
             [&](const std::string& value) { set_codec(value, o); });
+  line.text("--overlap", "mode bsp: whether sums of gradients travel while others are computed; of mlp on dense examples (default on)", "on|off",
+            [&](const std::string& value) { o.overlap = on_or_off("--overlap", value); });
   line.on("--deterministic", o.deterministic, "mode bsp: the same bits for any number of ranks and threads");
   line.text("--staleness", "modes ssp and pushsum: clocks that a rank may be ahead of what it reads (default 4, in pushsum 0); of ssp LO..HI: as many as let it wait least", "CLOCKS|LO..HI",
             [&](const std::string& value) {
@@ -160,6 +167,7 @@ std::vector<FlagOfModes> flags_of_modes(Architecture architecture) {
           {"--reducer", {bsp}},
           {"--ranks-per-node", {bsp}},
           {"--codec", {bsp}},
+          {"--overlap", {bsp}},
           {"--deterministic", {bsp}},
           {"--local-rounds", {local}},
           {"--weight", {local}},

@@ -55,6 +55,7 @@ Json own_options(const MpiSettings& s, const mpi::Options& o, bool uses_gpu) {
           {"reducer", name_of(kReducers, o.deterministic ? ReducerName::deterministic : o.reducer)},
           {"codec", name_of(kCodecs, o.codec)},
           {"topk_share", o.codec == CodecName::topk ? Json(o.topk_share) : Json()},
+          {"overlap", o.overlap},
           {"ranks_per_node", o.ranks_per_node},
           {"deterministic", o.deterministic},
           {"staleness", o.clocks()},

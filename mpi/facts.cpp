@@ -20,6 +20,7 @@ std::map<std::string, std::string> facts_of_run(const Problem& problem, const so
   facts["architecture"] = name_of(kArchitectures, between.architecture);
   facts["reducer"] = name_of(kReducers, between.reducer);
   facts["codec"] = between.codec == CodecName::topk ? fmt::format("topk:{}", between.topk_share) : std::string(name_of(kCodecs, between.codec));
+  facts["overlap"] = between.overlap ? "on" : "off";
   facts["ranks-per-node"] = fmt::format("{}", between.ranks_per_node);
   facts["deterministic"] = between.deterministic ? "yes" : "no";
   facts["compensate"] = name_of(kCompensates, between.compensate);

@@ -232,7 +232,8 @@ class Run {
                                     .rate = static_cast<float>(step_),
                                     .l1 = static_cast<float>(problem_.kernel.l1 * seen)},
                           .queue = queue_,
-                          .ranges = ranges};
+                          .ranges = ranges,
+                          .pad_to = [&](double share) { times_.pad_to(own_.rounds, share); }};
     times_.begin();
     mode_->run(round, [&] { times_.pad(own_.rounds, queue_.taken()); });
     times_.end(own_);

@@ -8,19 +8,26 @@
 namespace sounder::mpi {
 
 void RoundTimes::begin() {
-  begin_ = endpoint_.time().now();
+  begin_ = awake_ = endpoint_.time().now();
   waited_ = endpoint_.wait_seconds();
+  padded_ = 0;
   paused_ = false;
+}
+
+void RoundTimes::pad_to(std::uint64_t round, double share) {
+  note(SpanKind::compute, awake_);
+  const auto asleep = endpoint_.time().now();
+  const double slept = straggler_.sleep(endpoint_.rank(), round, busy(), endpoint_.time(), share);
+  if (slept > 0) note(SpanKind::pad, asleep);
+  padded_ += slept;
+  awake_ = endpoint_.time().now();
 }
 
 void RoundTimes::pad(std::uint64_t round, std::size_t examples) {
   endpoint_.time().worked(round, examples);
-  note(SpanKind::compute, begin_);
-  worked_ = since(begin_) - (endpoint_.wait_seconds() - waited_);
-  const auto asleep = endpoint_.time().now();
-  padded_ = straggler_.sleep(endpoint_.rank(), round, worked_, endpoint_.time());
-  if (padded_ > 0) note(SpanKind::pad, asleep);
-  done_ = endpoint_.time().now();
+  worked_ = busy() - padded_;
+  pad_to(round, 1);
+  done_ = awake_;
   waited_until_done_ = endpoint_.wait_seconds();
   round_ = round;
   paused_ = true;
@@ -32,7 +39,7 @@ void RoundTimes::pad(std::uint64_t round, std::size_t examples) {
 void RoundTimes::end(RankReport& own) {
   if (!paused_) {
     note(SpanKind::compute, begin_);
-    own.compute_seconds += std::max(0., since(begin_) - (endpoint_.wait_seconds() - waited_));
+    own.compute_seconds += std::max(0., busy());
     return;
   }
   endpoint_.time().published(round_);

@@ -72,8 +72,8 @@ double Straggler::multiple(int rank, std::uint64_t round) const {
   return multiple;
 }
 
-double Straggler::sleep(int rank, std::uint64_t round, double worked, Time& time) const {
-  const double left = pad_seconds_ * multiple(rank, round) - worked;
+double Straggler::sleep(int rank, std::uint64_t round, double worked, Time& time, double share) const {
+  const double left = share * pad_seconds_ * multiple(rank, round) - worked;
   if (left <= 0) return 0;
   time.sleep(left);
   return left;

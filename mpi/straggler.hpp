@@ -20,9 +20,9 @@ class Straggler {
   Straggler(const std::string& text, double pad_seconds, int ranks, std::uint64_t seed);
 
   double multiple(int rank, std::uint64_t round) const;
-  /// Sleeps until `pad * multiple` seconds have passed since the local work of the round began `worked` seconds ago. Returns the
-  /// seconds slept.
-  double sleep(int rank, std::uint64_t round, double worked, Time& time) const;
+  /// Sleeps until `pad * multiple` seconds have passed since the local work of the round began `worked` seconds ago, or a share of them.
+  /// Returns the seconds slept.
+  double sleep(int rank, std::uint64_t round, double worked, Time& time, double share = 1) const;
 
  private:
   double pad_seconds_;

@@ -10,6 +10,7 @@
 // Blocks when: every round, until the slowest rank has given its gradients.
 // Fails how: a rank that is missing stops all, at --deadline. Large batches are slow to converge: a row that all examples touch moves
 //   once a round. So gradients are added up only as far as no step overshoots, and their mean is taken beyond (gradients/sum_limit.hpp).
+// Dense examples of a model that gives its gradient layer by layer: bsp_layers.cpp; --architecture server: bsp_server.cpp.
 // Source: Valiant, "A bridging model for parallel computation", CACM 1990; rows are scaled after Defossez and Bach, "AdaBatch", 2017.
 //
 // --node-mode only says how the threads of a rank add up, and all of them do it alike: each gathers a sum of its own, and the sums are
@@ -108,7 +109,7 @@ class AllReduce final : public Bulk {
   AllReduce(const Setting& setting, const BspParts& parts)
       : Bulk(setting, parts),
         collector_(setting_, numbers_),
-        reducer_(setting.endpoint, make_reducer(setting.mpi.reducer, setting.endpoint, {.chunk_bytes = parts.chunk_bytes, .ranks_per_node = setting.mpi.ranks_per_node}), numbers_),
+        reducer_(setting.endpoint, make_bsp_reducer(setting, parts), numbers_),
         sum_(parts.sum) {
     if (auto codec = make_codec(setting.mpi.codec, setting.mpi.topk_share, numbers_)) coded_.emplace(setting.endpoint, numbers_, std::move(codec), parts.feedback);
   }
@@ -187,6 +188,10 @@ class Deterministic final : public Bulk {
 
 }  // namespace
 
+std::unique_ptr<Reducer> make_bsp_reducer(const Setting& setting, const BspParts& parts) {
+  return make_reducer(setting.mpi.reducer, setting.endpoint, {.chunk_bytes = parts.chunk_bytes, .ranks_per_node = setting.mpi.ranks_per_node});
+}
+
 std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts& parts) {
   const bool deterministic = setting.mpi.deterministic || setting.mpi.reducer == ReducerName::deterministic;
   if (setting.mpi.architecture == Architecture::server) {
@@ -200,6 +205,8 @@ std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts&
   if (deterministic && setting.mpi.codec != CodecName::none)
     throw Error("--codec keeps what it leaves out on each rank, so that the bits depend on how many there are: leave --codec or --deterministic out");
   if (deterministic) return std::make_unique<Deterministic>(setting, parts);
+  if (setting.mpi.codec == CodecName::none)
+    if (auto by_layers = make_bsp_by_layers(setting, parts)) return by_layers;
   return std::make_unique<AllReduce>(setting, parts);
 }
 

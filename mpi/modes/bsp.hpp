@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "modes/mode.hpp"
+#include "reduce/buckets.hpp"
 #include "reduce/deterministic.hpp"
 #include "reduce/row_reducer.hpp"
 
 namespace sounder::mpi {
 
-/// What tests exchange: how sums are cut for travelling, how rows are added up, whether what a codec leaves out is kept, and who finishes the
-/// tree over the shards.
+/// What tests exchange: how sums are cut for travelling, how rows are added up, whether what a codec leaves out is kept, who finishes the
+/// tree over the shards, and who sends pieces of a gradient while others are computed.
 struct BspParts {
   bool feedback = true;
   std::size_t chunk_bytes = kChunkBytes;
@@ -25,6 +26,11 @@ struct BspParts {
   std::function<std::unique_ptr<TreeReducer>(Endpoint&, const RowNumbers&, const TreeOptions&)> tree =
       [](Endpoint& endpoint, const RowNumbers& numbers, const TreeOptions& options) {
         return std::make_unique<TreeReducer>(endpoint, numbers, options);
+      };
+  std::size_t piece_bytes = std::size_t{32} << 10;  ///< large beside what a message costs, small beside a layer worth hiding
+  std::function<std::unique_ptr<Buckets>(Endpoint&, std::unique_ptr<WalkedReducer>, std::vector<std::size_t> ends)> buckets =
+      [](Endpoint& endpoint, std::unique_ptr<WalkedReducer> reducer, std::vector<std::size_t> ends) {
+        return std::make_unique<Buckets>(endpoint, std::move(reducer), std::move(ends));
       };
 };
 
@@ -51,7 +57,12 @@ class BspScales {
   std::vector<std::vector<float>> scales_;
 };
 
+/// By --reducer.
+std::unique_ptr<Reducer> make_bsp_reducer(const Setting& setting, const BspParts& parts);
+
 std::unique_ptr<RankDiscipline> make_bsp(const Setting& setting, const BspParts& parts = {});
+/// For models whose gradient comes layer by layer; null for all others, for sparse examples, and for a reducer that blocks. Collective.
+std::unique_ptr<RankDiscipline> make_bsp_by_layers(const Setting& setting, const BspParts& parts = {});
 /// --architecture server: parameters and rule state lie with servers.
 std::unique_ptr<RankDiscipline> make_bsp_by_servers(const Setting& setting, const BspParts& parts = {});
 

@@ -43,6 +43,9 @@ struct RankRound {
   Round round;               ///< its index is the clock; its rate the step size
   ChunkQueue& queue;         ///< opened on the round's chunks, for the workers of the backend
   std::span<const Range> ranges;  ///< the same examples
+  /// For a mode that publishes a round in pieces: sleeps, as --pad and --straggler say, until this share of the round may be done.
+  /// Any number of times before `pad`, with shares that ascend.
+  std::function<void(double share)> pad_to = [](double) {};
 };
 
 /// What a mode measured on this rank.

@@ -4,7 +4,7 @@ import unittest
 
 from program import BENCH_MPI, GOOD, RANK_MODES, RATINGS, RanksTest, mpirun, needs_mpirun
 
-FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconnected --servers --architecture --reducer --ranks-per-node --codec --deterministic "
+FLAGS = ("--mode --node-mode --staleness --visibility --topology --allow-disconnected --servers --architecture --reducer --ranks-per-node --codec --overlap --deterministic "
          "--compensate --dc-lambda --local-rounds --weight --participation --outer-momentum --backup --evict-after --partition --balance --pad --straggler --audit "
          "--deadline --transport --ranks --sim --calibrate --trace --verbose --model --data --test --transform --normalize --factors --hidden --tile --threads --team "
          "--pin --epochs --batch --step --schedule --decay --phase --l2 --l1 --rule --seed --hot-rows --flush --target-loss --telemetry "
@@ -21,6 +21,7 @@ OBEYED = {
     "--architecture": ("server", ["bsp"]),
     "--reducer": ("ring", ["bsp"]),
     "--codec": ("none", ["bsp"]),
+    "--overlap": ("off", ["bsp"]),
     "--deterministic": (None, ["bsp"]),
     "--local-rounds": (1, ["local"]),
     "--weight": ("ranks", ["local"]),
@@ -125,6 +126,7 @@ class BadFlags(RanksTest):
         for reducer in "double-ring", "tree", "hierarchical":
             self.good(*bsp, "--reducer", reducer)
         self.good(*bsp, "--reducer", "hierarchical", "--ranks-per-node", 2)
+        self.bad(*bsp, "--overlap", "maybe", says=["--overlap", "maybe", "on, off"])
         self.bad(*bsp, "--codec", "int8", "--reducer", "ring", says=["--reducer", "--codec int8"])
         self.bad(*bsp, "--codec", "int8", "--deterministic", says=["--codec", "--deterministic"])
         self.bad(*bsp, "--codec", "int8", "--checkpoint", self.folder / "run.checkpoint", says=["--checkpoint", "--codec"])

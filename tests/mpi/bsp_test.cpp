@@ -2,11 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include <sounder/mpi/world.hpp>
-#include <sounder/params/touches.hpp>
 
 #include "batch.hpp"
 #include "gradients/gradient_rows.hpp"
@@ -17,36 +15,6 @@
 using namespace sounder;
 using namespace sounder::mpi;
 using namespace sounder::test;
-
-namespace {
-
-/// What one thread computes that does all batches of `run` by itself: the sum at frozen parameters, scaled, one step.
-std::vector<float> by_hand(const BspCase& c) {
-  const Dataset data = Dataset::train(small_columns(c.model, c.examples), 1);
-  const Kernel kernel = c.kernel(data);
-  Parameters parameters(kernel.layout);
-  kernel.initialize(parameters, 1);
-  const std::size_t rounds = rounds_of_epoch(data.size(), std::min(c.batch, data.size()));
-  auto shares = touch_frequencies(kernel, data);
-  const auto scales = batch_scales(shares, static_cast<double>(data.size()) / static_cast<double>(rounds) / *c.sum_limit);
-  Gradient gradient(kernel);
-  for (int epoch = 0; epoch < c.epochs; ++epoch)
-    for (std::size_t round = 0; round < rounds; ++round) {
-      const StepContext context{.cells = parameters.cells(), .rate = c.rate(kernel), .l1 = c.l1};
-      const Range range = c.range_of_round(data, 0, 1, round, rounds);
-      gradient.collect(context, data.examples(), range.begin, range.end);
-      gradient.close_intercept();
-      gradient.apply(context, gradient.rows(), &scales);
-      gradient.clear();
-    }
-  return weights_of(parameters);
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
-}  // namespace
 
 TEST_SUITE("mpi") {
   TEST_CASE("bsp does the steps of one process, with any model and rule, and all ranks hold the same bits") {

@@ -19,6 +19,7 @@ struct Options {
   ReducerName reducer = ReducerName::ring;
   int ranks_per_node = 0;      ///< of ReducerName::hierarchical: so many ranks count as one machine; 0: those with one host name
   bool deterministic = false;  ///< implies the reducer; virtual shards are gathered by one thread each, at frozen parameters
+  bool overlap = true;         ///< sums of gradients travel while others are computed, of models that give them layer by layer
   CodecName codec = CodecName::none;
   double topk_share = 0.01;    ///< of CodecName::topk: of a round's values
   // ssp, pushsum
