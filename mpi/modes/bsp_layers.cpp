@@ -143,7 +143,7 @@ class ByLayers final : public RankDiscipline {
       share_out(batch_.size(), [&](std::size_t begin, std::size_t end) {
         layers_.feed(cells, std::span(batch_).subspan(begin, end - begin), pieces_[i].begin, pieces_[i].end, kept_.data() + begin * layers_.floats);
       });
-      round.pad_to(0.5 * share(i));  // forward and backward are as much work
+      if (overlaps_) round.pad_to(0.5 * share(i));  // forward and backward are as much work
     }
     sums_of_.reset();
     share_out(batch_.size(), [&](std::size_t begin, std::size_t end) {
@@ -169,8 +169,9 @@ class ByLayers final : public RankDiscipline {
         layers_.first(batch_, kept_.data(), piece.begin + static_cast<std::uint32_t>(begin), piece.begin + static_cast<std::uint32_t>(end),
                       (*buckets_)[i].data() + begin * numbers_.width(0));
       });
+      if (!overlaps_) continue;
       round.pad_to(0.5 + 0.5 * share(i));
-      if (overlaps_) announce(i);
+      announce(i);
     }
   }
 
