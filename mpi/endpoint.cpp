@@ -40,7 +40,7 @@ void Endpoint::send(int to, Header header, Payload payload) {
 
 void Endpoint::count(int rank, std::uint64_t bytes) {
   const std::lock_guard lock(desk_->mutex);
-  if (rank != rank_) desk_->links[static_cast<std::size_t>(rank)].sent(bytes);
+  if (rank != rank_) desk_->bytes_sent += desk_->links[static_cast<std::size_t>(rank)].sent(bytes);
 }
 
 void Endpoint::ask(std::function<void()> work) {
