@@ -43,6 +43,19 @@ sys.argv[1] = "60"
 print(first, second, passes())
 """
 
+# Between nodes payloads are cut into short messages: what comes in must be what it is inside of one process, bit by bit.
+LONG_MESSAGES = """
+import os, pathlib, subprocess, sys
+import nodes
+net = nodes.Nodes(3)
+bench, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+work = ["--mode", "bsp", "--deterministic", "--data", "synthetic:dense,examples=128,features=40000", "--batch", "64", "--epochs", "1", "--threads", "1", "--quiet"]
+environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_mpi_yield_when_idle": "1"}
+subprocess.run(["mpirun", "-n", "3", *net.mpirun(3), "--bind-to", "none", bench, *work, "--save", folder / "apart"], stdout=sys.stderr, check=True, env=environment)
+subprocess.run([bench, "--transport", "inproc", "--ranks", "3", *work, "--save", folder / "together"], stdout=sys.stderr, check=True)
+print("the same" if (folder / "apart").read_bytes() == (folder / "together").read_bytes() else "other bits")
+"""
+
 
 def need_mpirun(test):
     if not shutil.which("mpirun"):
@@ -124,6 +137,12 @@ class LabTest(unittest.TestCase):
         done = subprocess.run([*nodes.unshare(), sys.executable, "-c", CUT_AND_MENDED, "60"], capture_output=True, text=True, timeout=300,
                               env=os.environ | {nodes.INSIDE: "1", "PYTHONPATH": str(LAB)})
         self.assertEqual(done.stdout.strip(), "True False True", done.stderr)
+
+    def test_long_messages_between_nodes_arrive_whole(self):
+        need_nodes(self)
+        done = subprocess.run([*nodes.unshare(), sys.executable, "-c", LONG_MESSAGES, BENCH, str(self.folder)], capture_output=True, text=True, timeout=300,
+                              env=os.environ | {nodes.INSIDE: "1", "PYTHONPATH": str(LAB)})
+        self.assertEqual(done.stdout.strip(), "the same", done.stderr)
 
     def test_nothing_is_left_after_a_kill(self):
         need_nodes(self)

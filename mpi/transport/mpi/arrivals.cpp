@@ -14,8 +14,8 @@ constexpr int kMessages = 32;  ///< taken at once before the first of them is ha
 
 }  // namespace
 
-Arrivals::Arrivals(MPI_Comm headers, MPI_Comm payloads, int ranks)
-    : headers_(headers), payloads_(payloads), incoming_(static_cast<std::size_t>(ranks) * kChannels) {}
+Arrivals::Arrivals(MPI_Comm headers, MPI_Comm payloads, const std::vector<bool>& far)
+    : headers_(headers), payloads_(payloads), far_(far), incoming_(far.size() * kChannels) {}
 
 Arrivals::Queue& Arrivals::queue_of(const Header& header) {
   return incoming_[static_cast<std::size_t>(header.source) * kChannels + static_cast<std::size_t>(header.channel)];
@@ -78,7 +78,7 @@ void Arrivals::expect(const std::shared_ptr<Incoming>& incoming) {
   const Header& header = incoming->header;
   incoming->size = header.bytes;
   incoming->buffer = make_buffer(incoming->size);
-  for_each_part(incoming->size, [&](std::size_t begin, int size) {
+  for_each_part(incoming->size, far_[static_cast<std::size_t>(header.source)], [&](std::size_t begin, int size) {
     MPI_Request request = MPI_REQUEST_NULL;
     check_mpi(MPI_Irecv(incoming->buffer.get() + begin, size, MPI_BYTE, header.source, static_cast<int>(header.channel), payloads_, &request),
               "receive a payload");

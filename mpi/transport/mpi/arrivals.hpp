@@ -16,8 +16,8 @@ namespace sounder::mpi {
 
 class Arrivals {
  public:
-  /// The communicators of the headers and of large payloads, and their ranks.
-  Arrivals(MPI_Comm headers, MPI_Comm payloads, int ranks);
+  /// The communicators of the headers and of large payloads, and which of their ranks are on other machines.
+  Arrivals(MPI_Comm headers, MPI_Comm payloads, const std::vector<bool>& far);
 
   /// Takes out of the library what has come in; returns how many messages moved.
   int progress();
@@ -44,6 +44,7 @@ class Arrivals {
   Queue& queue_of(const Header& header);
 
   const MPI_Comm headers_, payloads_;
+  const std::vector<bool>& far_;
   Requests<std::shared_ptr<Incoming>> receives_;
   std::vector<Queue> incoming_;  ///< by source and channel, in order of arrival
   std::deque<Frame> ready_;

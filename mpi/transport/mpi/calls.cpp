@@ -33,14 +33,22 @@ void check_mpi(int status, const char* what) {
   throw Error(fmt::format("MPI failed to {}: {}", what, text.data()));
 }
 
+namespace {
+
+void finish(MPI_Request request, const char* what) {
+  for (int done = 0; !done;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), what);
+    if (!done) std::this_thread::yield();  // the library does not, see make_mpi_transport
+  }
+}
+
+}  // namespace
+
 MPI_Comm duplicate(MPI_Comm communicator) {
   MPI_Comm copy = MPI_COMM_NULL;
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Comm_idup(communicator, &copy, &request), "duplicate a communicator");
-  for (int done = 0; !done;) {
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "duplicate a communicator");
-    if (!done) std::this_thread::yield();  // the library does not, see make_mpi_transport
-  }
+  finish(request, "duplicate a communicator");
   count_handles(1);
   MPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN);
   return copy;
@@ -61,6 +69,20 @@ int ranks_in(MPI_Comm communicator) {
   int ranks = 1;
   check_mpi(MPI_Comm_size(communicator, &ranks), "ask for the number of ranks");
   return ranks;
+}
+
+std::vector<bool> on_other_machines(MPI_Comm communicator) {
+  using Name = std::array<char, MPI_MAX_PROCESSOR_NAME>;
+  Name own{};
+  int length = 0;
+  check_mpi(MPI_Get_processor_name(own.data(), &length), "name the machine");
+  std::vector<Name> names(static_cast<std::size_t>(ranks_in(communicator)));
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Iallgather(own.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, names.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, communicator, &request), "tell its machine");
+  finish(request, "tell its machine");
+  std::vector<bool> far;
+  for (const Name& name : names) far.push_back(name != own);
+  return far;
 }
 
 std::string library_name() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <mpi.h>
 
@@ -19,6 +20,8 @@ MPI_Comm duplicate(MPI_Comm communicator);
 void release(MPI_Comm& communicator);
 int rank_in(MPI_Comm communicator);
 int ranks_in(MPI_Comm communicator);
+/// Of each rank, whether its machine is another one than this rank's. Of all ranks at once.
+std::vector<bool> on_other_machines(MPI_Comm communicator);
 
 /// "Open MPI 4.1.4" of what the library says of itself at length.
 std::string library_name();

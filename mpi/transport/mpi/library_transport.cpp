@@ -21,7 +21,8 @@ LibraryTransport::LibraryTransport(MPI_Comm parent, bool finalize)
       reductions_(duplicate(parent)),
       rank_(rank_in(headers_)),
       size_(ranks_in(headers_)),
-      arrivals_(headers_, payloads_, size_) {}
+      far_(on_other_machines(headers_)),
+      arrivals_(headers_, payloads_, far_) {}
 
 LibraryTransport::~LibraryTransport() {
   if (abandoned_) return;  // finalizing would wait for ranks that do not answer
@@ -43,7 +44,7 @@ void LibraryTransport::send(int to, Frame frame) {
   check_mpi(MPI_Isend(message.get(), static_cast<int>(size), MPI_BYTE, to, tag, headers_, &request), "send");
   sends_.add(request, std::move(message));
   if (small) return;
-  for_each_part(bytes.size(), [&](std::size_t begin, int part) {
+  for_each_part(bytes.size(), far_[static_cast<std::size_t>(to)], [&](std::size_t begin, int part) {
     check_mpi(MPI_Isend(bytes.data() + begin, part, MPI_BYTE, to, tag, payloads_, &request), "send a payload");
     sends_.add(request, frame.payload.keeper());
   });

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "transport/mpi.hpp"
 #include "transport/mpi/arrivals.hpp"
@@ -42,6 +43,7 @@ class LibraryTransport final : public MpiTransport {
   const std::string name_;
   MPI_Comm headers_, payloads_, reductions_;
   const int rank_, size_;
+  const std::vector<bool> far_;  ///< ranks on other machines
   Requests<std::shared_ptr<const void>> sends_;
   Arrivals arrivals_;
   Idle idle_;
