@@ -1,6 +1,7 @@
 """Runs bench_mpi on the nodes, or on this machine where there can be none, and reads back what it recorded."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -77,9 +78,7 @@ class Launcher:
         record = self.keep / f"run-{self.count:04}.jsonl"
         shown = " ".join(map(str, flags))
         words = ["--curve", str(record), *map(str, flags)]
-        where = self.nodes.mpirun(ranks) if self.nodes else ["--oversubscribe"]
-        command = ["mpirun", "-n", str(ranks), *where, "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
-                   "--mca", "btl_vader_single_copy_mechanism", "none", "-x", "SOUNDER_TERMINAL", str(self.bench), *words]
+        command = [*self._mpirun(ranks), "-x", "SOUNDER_TERMINAL", str(self.bench), *words]
         meter = Meter(self.nodes) if self.nodes else None
         status, said = watch(command, meter, during)
         if status not in GRACE:
@@ -87,6 +86,26 @@ class Launcher:
             raise Failed(f"{said[-1]} (exit status {status}, in: bench_mpi {shown})")
         found = records.read(record)
         return [Outcome(run, shown, *((meter.sent(), meter.peak) if meter else ())) for run in found]
+
+    def traffic(self, program, *flags, ranks=4, per_node=1, alternate=False):
+        """One run of a program of bench/traffic: {(what, name): median seconds}."""
+        self.count += 1
+        record = self.keep / f"traffic-{self.count:04}.jsonl"
+        record.unlink(missing_ok=True)
+        path = self.bench.with_name(program)
+        if not path.is_file():
+            raise Failed(f"{path} is missing: build it with ./dev build, or name another --bench beside which it is")
+        command = [*self._mpirun(ranks, per_node, alternate), str(path), "--json", str(record), *map(str, flags)]
+        status, said = watch(command, None, None)
+        if status:
+            raise Failed(f"{(said.strip() or 'no message').splitlines()[-1]} (exit status {status}, in: {' '.join(command)})")
+        found = map(json.loads, record.read_text().splitlines())
+        return {(line["what"], line["name"]): line["median_seconds"] for line in found}
+
+    def _mpirun(self, ranks, *how):
+        where = self.nodes.mpirun(ranks, *how) if self.nodes else ["--oversubscribe"]
+        return ["mpirun", "-n", str(ranks), *where, "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
+                "--mca", "btl_vader_single_copy_mechanism", "none"]
 
     def here(self, *flags, ranks):
         """One run on threads of one process, for what needs no links."""

@@ -136,15 +136,17 @@ class Nodes:
             counts[device] = (int(fields[0]), int(fields[8]))  # what the switch received is what the node sent
         return [counts[self.link(i)] for i in range(self.count)]
 
-    def mpirun(self, ranks):
-        """What to tell mpirun so that there is one rank on each of the first nodes."""
-        if ranks > self.count:
+    def mpirun(self, ranks, per_node=1, alternate=False):
+        """What to tell mpirun so that there are so many ranks on each of the first nodes: one after the other, or `alternate`, by turns."""
+        count = -(-ranks // per_node)
+        if count > self.count:
             raise Refused(f"{ranks} ranks on {self.count} nodes")
         settings = {
             "plm_rsh_agent": self.agent, "plm_rsh_no_tree_spawn": 1, "orte_tmpdir_base": PRIVATE,
             "btl_tcp_if_include": f"{NETWORK}.0/24", "oob_tcp_if_include": f"{NETWORK}.0/24",
         }
-        return ["--host", ",".join(self.names[:ranks]), *(word for key, value in settings.items() for word in ("--mca", key, str(value)))]
+        hosts = ",".join(f"{name}:{per_node}" for name in self.names[:count])
+        return ["--host", hosts, *(["--map-by", "node"] if alternate else []), *(word for key, value in settings.items() for word in ("--mca", key, str(value)))]
 
 
 class Meter:

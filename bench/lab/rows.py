@@ -46,6 +46,14 @@ class Turns:
                 results[name].append(self._launcher.run(*flags, ranks=ranks))
         return results
 
+    def traffic(self, program, *flags, **where):
+        """[what Launcher.traffic found, of each turn]; inside of one, contenders go by turns themselves."""
+        found = []
+        for turn in range(self._repeat):
+            self._say(f"{program}, turn {turn + 1}")
+            found.append(self._launcher.traffic(program, *flags, **where))
+        return found
+
 
 def ratios(above, below, value):
     return [a / b if a and b else None for a, b in zip(map(value, above), map(value, below))]
@@ -216,12 +224,12 @@ class Lab:
     turns: Turns
 
 
-def carry_out(names, launcher, repeat, say):
+def carry_out(chosen, launcher, repeat, say):
     """[cells] of the rows, and the sentences of those that were left out."""
     lab, lines, left_out = Lab(launcher.nodes, Turns(launcher, repeat, say)), [], []
-    for name in names:
+    for name, row in chosen.items():
         try:
-            claims = ROWS[name](lab)
+            claims = row(lab)
         except Failed as error:
             left_out.append(f"{name} was left out: {error}")
             continue

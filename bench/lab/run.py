@@ -18,9 +18,12 @@ import matrix  # noqa: E402
 import nodes as network  # noqa: E402
 import rows  # noqa: E402
 import scale  # noqa: E402
+import sum_rows  # noqa: E402
 from launch import Failed, Launcher  # noqa: E402
 from scenarios import MODES, QUICK, RANKS, Work, all_scenarios  # noqa: E402
 from table import Report  # noqa: E402
+
+ROWS = rows.ROWS | sum_rows.ROWS
 
 
 def flags():
@@ -29,8 +32,8 @@ def flags():
     parser.add_argument("--modes", help=f"with commas between them (default all: {','.join(MODES)})")
     parser.add_argument("--scenarios", help=f"with commas between them (default all: {','.join(names)})")
     parser.add_argument("--grid", action="store_true", help=f"instead: {','.join(grid.INSIDE)} inside x {','.join(grid.BETWEEN)} between ranks")
-    parser.add_argument("--rows", help=f"instead: results of papers with their controls, with commas between them, or all: {','.join(rows.ROWS)}")
     parser.add_argument("--scale", action="store_true", help=f"instead: time to a loss against the number of workers, simulated, up to {scale.WORKERS[-1]}")
+    parser.add_argument("--rows", help=f"instead: results of papers with their controls, with commas between them, or all: {','.join(ROWS)}")
     parser.add_argument("--repeat", type=int, default=1, help="of every run, by turns (default 1)")
     parser.add_argument("--quick", action="store_true", help="three modes, short runs: under a minute")
     parser.add_argument("--nodes", choices=["auto", "off"], default="auto", help="off: no namespaces, all ranks on this machine as it is")
@@ -53,7 +56,7 @@ def flags():
     chosen.modes = listed(parser, "--modes", chosen.modes, MODES) or (["bsp", "async", "gossip"] if chosen.quick else MODES)
     chosen.scenarios = listed(parser, "--scenarios", chosen.scenarios, names) or names
     if chosen.rows is not None:
-        chosen.rows = list(rows.ROWS) if chosen.rows == "all" else listed(parser, "--rows", chosen.rows, rows.ROWS)
+        chosen.rows = list(ROWS) if chosen.rows == "all" else listed(parser, "--rows", chosen.rows, ROWS)
     if chosen.repeat < 1:
         parser.error(f"--repeat {chosen.repeat} cannot be used: give 1 or more")
     if not chosen.bench.is_file():
@@ -128,7 +131,7 @@ def two_levels(chosen, launcher, report, reason):
 
 def papers(chosen, launcher, report, reason):
     report.heading("Results of papers, with their controls")
-    lines, left_out = rows.carry_out(chosen.rows, launcher, chosen.repeat, live)
+    lines, left_out = rows.carry_out({name: ROWS[name] for name in chosen.rows}, launcher, chosen.repeat, live)
     live("")
     report.text(place(launcher, reason).format("what is listed below" if left_out else "nothing"))
     report.table(f"ratios within a turn, medians of {chosen.repeat}", rows.HEADER, lines)

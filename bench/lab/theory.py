@@ -87,6 +87,11 @@ def ring_bytes(n):
     return 2 * (n - 1) / n
 
 
+def tree_bytes(n):
+    """The same of a binomial tree without segments, up and down: whole vectors, one after the other."""
+    return 2 * math.ceil(math.log2(n))
+
+
 def server_bytes(n, servers):
     """That the busiest link carries each way with dedicated servers, in parts of M: that of a worker, or of a server."""
     return max(1.0, n / servers)

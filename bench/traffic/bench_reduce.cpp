@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <sounder/error.hpp>
 #include <sounder/params/table.hpp>
 
 #include "reduce/deterministic.hpp"
@@ -49,13 +54,17 @@ void sums(mpi::World& world, const Traffic& traffic) {
     mpi::TreeReducer tree(endpoint, numbers);
     std::unique_ptr<mpi::ShardTree> shards;
     std::vector<Contender> contenders{{"MPI_Allreduce, in place", [&] { endpoint.run([&] { raw_allreduce(vector); }); }},
-                                      {"MPI_Allreduce, apart", [&] { endpoint.run([&] { raw_allreduce(vector, apart); }); }}};
+                                      {"MPI_Allreduce, apart", [&] { endpoint.run([&] { raw_allreduce(vector, apart); }); }},
+                                      {"MPI_Iallreduce, in place", [&] { endpoint.run([&] { raw_iallreduce(vector); }); }},
+                                      {"MPI_Iallreduce, apart", [&] { endpoint.run([&] { raw_iallreduce(vector, apart); }); }}};
     for (const auto& named : reducers) contenders.push_back({named.first, [&] { named.second->sum(vector); }});
     contenders.push_back({"deterministic", [&] { tree.sum(*shards); }, [&] { shards = planted(numbers, vector, world.rank(), world.size()); }});
+    if (!traffic.only.empty()) std::erase_if(contenders, [&](const Contender& each) { return std::ranges::find(traffic.only, each.name) == traffic.only.end(); });
+    if (contenders.empty()) throw Error(fmt::format("--only {} names none of the sums: give some of the names that are printed without it", fmt::join(traffic.only, "/")));
     const std::size_t bytes = vector.size() * sizeof(float);
     report(world, traffic, {.program = "bench_reduce", .what = "sum", .ranks = world.size(), .bytes = bytes}, in_turn(endpoint, contenders, traffic.repeat));
 
-    if (world.size() == 1) continue;
+    if (world.size() == 1 || !traffic.only.empty()) continue;
     Links links = measure_links(endpoint, bytes, traffic.repeat);
     if (traffic.link_mib > 0) links = {.one = traffic.link_mib * 1024 * 1024, .all = traffic.link_mib * 1024 * 1024 * world.size()};
     contenders.clear();
@@ -72,6 +81,10 @@ void sums(mpi::World& world, const Traffic& traffic) {
 int main(int argc, char** argv) {
   return run_traffic(argc, argv, "bench_reduce", "Sums of vectors over ranks: the reducers, MPI_Allreduce, and where gradients may come together, in turn.", sums,
                      [](CommandLine& line, Traffic& traffic) {
+                       line.text("--only", "measure these sums alone, by the names that are printed, with / between them (default: all, and the placements)", "NAME[/NAME]",
+                                 [&](const std::string& list) {
+                                   for (const auto name : std::views::split(list, '/')) traffic.only.emplace_back(name.begin(), name.end());
+                                 });
                        line.number<int>("--ranks-per-node", traffic.ranks_per_node,
                                         "of the hierarchy: so many ranks count as one machine (default 0: those with one host name; in the table of placements half of all)");
                        line.number<double>("--link", traffic.link_mib, "MiB/s that the formulas take a link to carry (default 0: what plain messages carry)");

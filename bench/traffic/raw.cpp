@@ -75,5 +75,15 @@ void raw_allreduce(std::span<float> vector) {
 void raw_allreduce(std::span<const float> from, std::span<float> to) {
   MPI_Allreduce(from.data(), to.data(), static_cast<int>(from.size()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
 }
+void raw_iallreduce(std::span<float> vector) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Iallreduce(MPI_IN_PLACE, vector.data(), static_cast<int>(vector.size()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request);
+  MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
+void raw_iallreduce(std::span<const float> from, std::span<float> to) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Iallreduce(from.data(), to.data(), static_cast<int>(from.size()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &request);
+  MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
 
 }  // namespace sounder::bench

@@ -25,5 +25,7 @@ void raw_ping_pong(int rank, int rounds, int bytes);
 /// In place, and from one buffer to another: the library takes other ways then.
 void raw_allreduce(std::span<float> vector);
 void raw_allreduce(std::span<const float> from, std::span<float> to);
+void raw_iallreduce(std::span<float> vector);
+void raw_iallreduce(std::span<const float> from, std::span<float> to);
 
 }  // namespace sounder::bench

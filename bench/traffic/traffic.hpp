@@ -17,6 +17,7 @@ struct Traffic {
   int repeat = 9;
   std::string json;
   // bench_reduce
+  std::vector<std::string> only;  ///< sums to be measured, by name; empty: all, and the placements
   int ranks_per_node = 0;  ///< of its hierarchy; 0: as many as have one host name
   double link_mib = 0;     ///< MiB/s that the formulas take a link to carry; 0: as measured
 };
