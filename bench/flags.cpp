@@ -102,13 +102,13 @@ void check_problem(const Settings& s) {
     throw Error(fmt::format("{} does not apply to --model cut: leave it out", s.test.empty() ? "--l2" : "--test"));
 }
 
-void check_obeyed(const CommandLine& line, const Settings& s, const std::vector<Mode>& modes) {
+void check_obeyed(const CommandLine& line, const Settings& s, const std::vector<Mode>& modes, std::string_view otherwise) {
   const auto obeys = [](Mode mode, std::string_view flag) {
     const std::vector<std::string_view> flags = shm::flags_of(mode);
     return std::find(flags.begin(), flags.end(), flag) != flags.end();
   };
   for (const char* const flag : {"--hot-rows", "--flush", "--batch", "--data-per-worker", "--replica", "--merge-every"}) {
-    if (!line.given(flag) || std::any_of(modes.begin(), modes.end(), [&](Mode mode) { return obeys(mode, flag); })) continue;
+    if (!line.given(flag) || flag == otherwise || std::any_of(modes.begin(), modes.end(), [&](Mode mode) { return obeys(mode, flag); })) continue;
     std::vector<std::string_view> chosen, others;
     for (const Mode mode : modes) chosen.push_back(name_of(kModes, mode));
     for (const auto& mode : kModes)

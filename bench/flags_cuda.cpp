@@ -21,13 +21,16 @@ void declare(CommandLine& line, CudaSettings& s) {
   declare_training(line, s,
                    {.threads = "CPU threads (default: all cores)",
                     .step = "step size of the first epoch (default: from the model and the data)",
-                    .batch = "node modes with batches: examples a batch, over all threads, or all (default: by the mode)",
+                    .batch = "node modes with batches: examples a batch, over all threads, or all (default: by the mode); mlp on a GPU: examples that a stream steps on at once (default 16)",
                     .target_loss = "end a run when the training loss is at or below this"});
   line.on("--backoff", s.options.backoff, "after a divergence, go on from the last good point at half the step, up to 10 times");
   declare_files(line, s);
   declare_checkpoints(line, s);
   line.on("--quiet", s.quiet, "no live line and no table");
 }
+
+/// The GPU takes mini-batches, of --batch examples.
+bool by_batches(const CudaSettings& s) { return s.uses_gpu() && s.model.model == ModelName::mlp; }
 
 /// Throws Error on flags that none of the chosen modes obeys.
 void check_obeyed_in_modes(const CommandLine& line, const CudaSettings& s) {
@@ -75,7 +78,12 @@ std::optional<CudaSettings> parse_cuda(int argc, const char* const* argv) {
   }
   settings.load.format = format_of(settings.model.model);
   check(line, settings);
-  check_obeyed(line, settings, {settings.node_mode});
+  if (by_batches(settings)) {
+    if (settings.options.batch == Options::kAll) throw Error("--batch all is of node modes: give a number of examples that a stream of the GPU steps on at once");
+    if (settings.options.batch) settings.gpu.options.batch = static_cast<int>(std::min<std::size_t>(*settings.options.batch, 1 << 30));
+    settings.gpu.options.validate();
+  }
+  check_obeyed(line, settings, {settings.node_mode}, by_batches(settings) ? "--batch" : "");
   return settings;
 }
 

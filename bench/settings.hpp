@@ -43,8 +43,8 @@ void declare_checkpoints(CommandLine& line, Settings& settings);
 void check_checkpoints(const Settings& settings);
 /// Flags of the model and its data that contradict each other; --data is missing. Throws Error.
 void check_problem(const Settings& settings);
-/// A flag that none of these modes, all that will run, or the schedule obeys. Throws Error.
-void check_obeyed(const CommandLine& line, const Settings& settings, const std::vector<Mode>& modes);
+/// A flag that none of these modes, all that will run, or the schedule obeys. `otherwise`: one that something else obeys. Throws Error.
+void check_obeyed(const CommandLine& line, const Settings& settings, const std::vector<Mode>& modes, std::string_view otherwise = {});
 
 /// A mode for each name of a list, "all" being all of the table. Throws Error naming the flag.
 template <class Table>

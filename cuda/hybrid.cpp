@@ -1,5 +1,5 @@
 // The trainer: streams of a device and the workers of a CPU backend pull chunks from the same queue.
-#include <atomic>
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -7,22 +7,19 @@
 
 #include <sounder/error.hpp>
 
-#include "chunk_feed.hpp"
+#include "batch.hpp"
 #include "device_data.hpp"
 #include "gradient_sums.hpp"
 #include "hybrid.hpp"
 #include "mirror.hpp"
 #include "split.hpp"
 #include "storage.hpp"
+#include "stream_team.hpp"
 #include "tasks.hpp"
 #include "workers.hpp"
 
 namespace sounder::cuda {
 namespace {
-
-constexpr double kSegmentSeconds = 5e-3;  ///< of a kernel: the step size, a stop and the end of a round are seen between segments
-constexpr std::size_t kMostBuffer = std::size_t{64} << 20;  ///< bytes: more than a segment needs at the pace of the bus
-constexpr std::size_t kLastTakes = 4;     ///< a stream takes at most 1/kLastTakes of its part of what is left, so that all end together
 
 MergeRule rule_of(MergeName name) {
   switch (name) {
@@ -42,6 +39,12 @@ void check_cpu(const GpuOptions& options, const Backend& cpu) {
 StepProgram program_of(Device& device, const GpuOptions& options, const Kernel& kernel, double nonzeros, Plan& plan) {
   if (kernel.rule != RuleName::sgd)
     throw Error(fmt::format("--rule {} has no kernel for GPUs: give --rule sgd, or train on CPU threads alone", name_of(kRules, kernel.rule)));
+  if (const auto shape = batch_shape_of(kernel, options.batch)) {
+    check_batches(options, kernel.name);
+    device.require_products();
+    plan = plan_of(options, device.caps(), kernel.layout.floats() * sizeof(float));
+    return {};
+  }
   const StepProgram floats = device.program(kernel, {.update = UpdateName::racy, .nonzeros = nonzeros});
   if (!floats.start) throw Error(fmt::format("--model {} has no kernel for GPUs: give another model, or train on CPU threads alone", kernel.name));
   plan = plan_of(options, device.caps(), kernel.layout.floats() * sizeof(float), floats.owned.has_value());
@@ -63,9 +66,8 @@ std::unique_ptr<Device> make_device(DeviceName device, int number) {
 class HybridBackend final : public Backend, private Gatherer {
  public:
   HybridBackend(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu)
-      : options_(options), device_(std::move(device)), cpu_(std::move(cpu)) {
+      : options_(options), device_(std::move(device)), cpu_(std::move(cpu)), streams_(*device_, options.gpu_streams) {
     check_cpu(options_, *cpu_);
-    for (int i = 0; i < options_.gpu_streams; ++i) streams_.push_back(device_->stream());
   }
 
   Team& team() override { return cpu_->team(); }
@@ -77,88 +79,97 @@ class HybridBackend final : public Backend, private Gatherer {
   }
 
   void prepare(const Kernel& kernel, const Dataset& data, Parameters& parameters) override {
-    nonzeros_ = static_cast<double>(data.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, data.size()));
-    program_ = program_of(*device_, options_, kernel, nonzeros_, plan_);
+    const double nonzeros = static_cast<double>(data.nonzeros()) / static_cast<double>(std::max<std::size_t>(1, data.size()));
+    const StepProgram program = program_of(*device_, options_, kernel, nonzeros, plan_);
+    const std::optional<BatchShape> shape = batch_shape_of(kernel, options_.batch);
     kernel_ = &kernel;
+    parameters_ = &parameters;
+    gathering_ = device_->program(kernel, {.nonzeros = nonzeros, .gathers = true});
     dealer_.reset();
-    if (plan_.split) dealer_.emplace(kernel, data, *program_.owned, both());
+    if (plan_.split) dealer_.emplace(kernel, data, *program.owned, both());
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
     sums_.reset();
-    const std::size_t bytes = kernel.layout.floats() * sizeof(float);
-    resident_ = is_resident(options_.gpu_data, device_->caps(), bytes, data);
-    data_.reset();
-    feeds_.clear();
-    order_.reset();
     mirror_.reset();
-    data_.emplace(*device_, ordered, resident_);
-    on_host_ = ordered.examples();
-    if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program_.owned : std::nullopt, options_.storage);
-    workers_ = options_.gpu_workers.value_or(workers_for(data, device_->caps(), program_.lanes, options_.update_form() != UpdateName::racy));
-    parameters_ = &parameters;
+    const bool resident = is_resident(options_.gpu_data, device_->caps(), kernel.layout.floats() * sizeof(float), data);
+    if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program.owned : std::nullopt, options_.storage);
+    streams_.prepare({.kernel = &kernel,
+                      .data = &ordered,
+                      .resident = resident,
+                      .mirror_bytes = mirror_ ? mirror_->bytes() : 0,
+                      .program = program,
+                      .batches = shape,
+                      .cells = cells(),
+                      .workers = shape ? options_.gpu_streams
+                                       : options_.gpu_workers.value_or(workers_for(data, device_->caps(), program.lanes, options_.update_form() != UpdateName::racy))});
     followed_ = false;
-    gpu_examples_.store(0, std::memory_order_relaxed);
     if (both()) cpu_->prepare(kernel, ordered, parameters);
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
-    before_round_ = gpu_examples_.load(std::memory_order_relaxed);
+    before_round_ = streams_.examples();
     if (dealer_) dealer_->open(round, queue, team().size());
     bring_mirror(round.untouched && followed_);
     followed_ = true;
     if (dealer_) return train(round, dealer_->cpu(), dealer_->gpu(), queue);
-    // A CPU thread must not hold more than it can do while the GPU does the rest.
-    const int threads = team().size();
-    queue.expect(std::max(threads, static_cast<int>(std::min(1e4, threads * (1 + gpu_per_cpu_)))));
+    expect(queue);
     train(round, queue, queue, queue);
-    const double on_gpu = share(queue);
-    gpu_per_cpu_ = std::clamp(on_gpu / std::max(1 - on_gpu, 1e-3), 0.1, 1e3);
+    remember(queue);
   }
 
   /// Streams gather as they train, but at parameters that nobody moves.
   Gatherer* gatherer() override { return this; }
-
   /// Dealt examples come in an order of their own.
   bool in_order() const override { return !dealer_; }
 
   int visits() const override { return 1; }
   Telemetry telemetry() const override {
-    Telemetry telemetry = options_.mode == GpuMode::hybrid ? cpu_->telemetry() : Telemetry{};
-    telemetry.gpu_updates = gpu_examples_.load(std::memory_order_relaxed);
+    Telemetry telemetry = both() ? cpu_->telemetry() : Telemetry{};
+    telemetry.gpu_updates = streams_.examples();
     return telemetry;
   }
   std::string remark() const override {
-    std::string text = fmt::format("{}: placement {}, {}; {} workers of {} lanes in {} streams", device_->caps().name,
-                                   name_of(kPlacements, plan_.placement), plan_.why, workers_, program_.lanes, options_.gpu_streams);
-    text += resident_ ? "; data resident" : feeds_.empty() ? "; data streamed" : fmt::format("; data streamed by 2 buffers of {} KiB a stream", feeds_[0]->bytes() >> 10);
+    std::string text = fmt::format("{}: placement {}, {}; {}", device_->caps().name, name_of(kPlacements, plan_.placement), plan_.why, streams_.remark());
     if (dealer_) text += fmt::format("; an exchange is of {} bytes, that of a mirror of all would be of {}", mirror_->bytes_exchanged(), mirror_->bytes());
     return text;
   }
 
  private:
   bool both() const { return options_.mode == GpuMode::hybrid; }
+  /// What the GPU trains on.
+  Cells cells() const { return mirror_ ? mirror_->cells() : parameters_->cells(); }
+
+  // --- gathering
 
   bool beside_team() const override { return both(); }
-
   void begin(const Round&, ChunkQueue& queue) override {
     if (dealer_) throw Error("--placement split deals examples out, and gradients are of those that a round has: give --placement mirror");
-    if (!sums_) {
-      sums_.emplace(*device_, *parameters_);
-      gathering_ = device_->program(*kernel_, {.nonzeros = nonzeros_, .gathers = true});
-    }
+    if (!gathering_.start) throw Error(fmt::format("--model {} has no kernel that gathers gradients: give a mode that exchanges parameters, or train on CPU threads alone", kernel_->name));
+    before_round_ = streams_.examples();
+    if (!sums_) sums_.emplace(*device_, *parameters_);
     bring_mirror(false);
-    sums_->clear(*streams_[0]);
-    Segment segment = segment_of(queue, -1);
-    segment.cells = sums_->cells(segment.cells);
-    segment.decays = sums_->decays();
-    for (int i = 0; i < drivers(); ++i)
-      gatherers_.push_back(std::make_unique<Task>([this, i, segment, &queue] { drive(static_cast<std::size_t>(i), gathering_, segment, queue); }));
+    sums_->clear(streams_.stream());
+    expect(queue);
+    gathered_ = &queue;
+    streams_.gather(queue, gathering_, sums_->cells(cells()), sums_->decays());
   }
   Gathered end() override {
     std::exception_ptr error;
-    for (auto& task : gatherers_) task->join(error);
-    gatherers_.clear();
+    streams_.join(error);
     if (error) std::rethrow_exception(error);
-    return sums_->bring(*streams_[0]);
+    remember(*gathered_);
+    return sums_->bring(streams_.stream());
+  }
+
+  // --- training
+
+  /// A CPU thread must not hold more than it can do while the GPU does the rest.
+  void expect(ChunkQueue& queue) {
+    const int threads = team().size();
+    queue.expect(std::max(threads, static_cast<int>(std::min(1e4, threads * (1 + gpu_per_cpu_)))));
+  }
+  void remember(const ChunkQueue& queue) {
+    const double on_gpu = share(queue);
+    gpu_per_cpu_ = std::clamp(on_gpu / std::max(1 - on_gpu, 1e-3), 0.1, 1e3);
   }
 
   /// What the GPU is about to train on comes to it. `current`: it holds what the last round left.
@@ -171,54 +182,24 @@ class HybridBackend final : public Backend, private Gatherer {
     held_from_ = first;
   }
 
-  /// The chunks of the set on the device, or a feed for each stream.
-  void bring_examples(const ChunkQueue& queue) {
-    if (resident_) {
-      if (!order_) order_ = device_->allocate(Where::device, (on_host_.count / queue.per_chunk() + 2) * sizeof(std::uint32_t));
-      streams_[0]->copy(order_.get(), queue.order().data(), queue.order().size_bytes());
-      return streams_[0]->wait();
-    }
-    const std::size_t free = free_for_data(device_->caps(), mirror_ ? mirror_->bytes() : 0), buffers = 2 * static_cast<std::size_t>(drivers());
-    while (feeds_.size() < static_cast<std::size_t>(drivers()))
-      feeds_.push_back(std::make_unique<ChunkFeed>(*device_, on_host_, queue.per_chunk(), std::min(kMostBuffer, free / 2 / buffers)));
-  }
-
-  /// Of the GPU's queue.
-  Examples behind_cut(const Examples& all) const { return dealer_ ? tail(all, dealer_->cut().examples) : all; }
-
-  /// What all segments of a round have in common.
-  Segment segment_of(const ChunkQueue& queue, float rate) {
-    bring_examples(queue);
-    return {.cells = mirror_ ? mirror_->cells() : parameters_->cells(),
-            .examples = resident_ ? behind_cut(data_->examples()) : Examples{},
-            .rarity = data_->rarity(),
-            .order = static_cast<const std::uint32_t*>(order_.get()),
-            .per_chunk = queue.per_chunk(),
-            .rate = rate,
-            .groups = workers_ / drivers()};
-  }
-
   /// Both sides train until their queues are empty, and the parameters hold all of it. `whole`: what says how far the round is.
   void train(const Round& round, ChunkQueue& cpu_queue, ChunkQueue& gpu_queue, const ChunkQueue& whole) {
-    const Segment segment = segment_of(gpu_queue, round.rate);
     std::exception_ptr error;
-    const auto begin = Clock::now();
-    const auto since = [begin] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
     double cpu_seconds = 0, gpu_seconds = 0;
     {
       std::optional<Periodically> exchange;
       if (both() && mirror_) exchange.emplace(options_.sync_ms, [&] { mirror_->reconcile(share(whole)); });
-      std::vector<std::unique_ptr<Task>> tasks;
-      std::vector<double> ends(static_cast<std::size_t>(drivers()));
-      for (std::size_t i = 0; i < ends.size(); ++i)
-        tasks.push_back(std::make_unique<Task>([&, i] { drive(i, program_, segment, gpu_queue), ends[i] = since(); }));
+      if (dealer_)
+        streams_.start(gpu_queue, round.rate, dealer_->cut().examples, [this](std::size_t examples) { dealer_->stepped(examples); });
+      else
+        streams_.start(gpu_queue, round.rate);
+      const auto begin = Clock::now();
       try {
-        if (both()) cpu_->run(round, cpu_queue), cpu_seconds = since();
+        if (both()) cpu_->run(round, cpu_queue), cpu_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
       } catch (...) {
         error = std::current_exception();
       }
-      for (auto& task : tasks) task->join(error);
-      gpu_seconds = *std::max_element(ends.begin(), ends.end());
+      gpu_seconds = streams_.join(error);
       if (exchange) exchange->end(error);
     }
     if (error) std::rethrow_exception(error);
@@ -228,86 +209,29 @@ class HybridBackend final : public Backend, private Gatherer {
     dealer_->close(cpu_seconds, gpu_seconds);
   }
 
-  /// Streams at work: each has a worker at least.
-  int drivers() const { return std::min(options_.gpu_streams, workers_); }
-
-  /// What a stream has taken of its queue.
-  struct Taken {
-    Segment segment;
-    std::size_t chunks = 0, examples = 0;
-    Range last;  ///< chunk
-  };
-
-  /// One stream: segments of about kSegmentSeconds until the queue is empty.
-  void drive(std::size_t number, const StepProgram& program, const Segment& common, ChunkQueue& queue) {
-    Stream& stream = *streams_[number];
-    ChunkFeed* const feed = resident_ ? nullptr : feeds_[number].get();
-    std::size_t chunks = 1 + static_cast<std::size_t>(common.groups) * kPiece / common.per_chunk;
-    const auto take = [&] {
-      std::optional<Taken> taken;
-      std::size_t first = 0, last = 0, most = std::max<std::size_t>(1, queue.left() / (kLastTakes * static_cast<std::size_t>(drivers())));
-      most = std::min(most, chunks);
-      if (feed) most = std::min(most, feed->chunks());
-      if (!queue.take(most, first, last)) return taken;
-      taken = {.segment = common, .chunks = last - first, .last = queue.range(last - 1)};
-      for (std::size_t i = first; i < last; ++i) taken->examples += queue.range(i).size();
-      // As soon as they are taken: the exchange asks for our part in those.
-      taken->segment.seed = static_cast<std::uint32_t>(gpu_examples_.fetch_add(taken->examples, std::memory_order_relaxed));
-      taken->segment.first = first;
-      taken->segment.chunks = last - first;
-      if (feed) taken->segment = feed->load(behind_cut(on_host_), queue, first, last, taken->segment);
-      return taken;
-    };
-    if (!queue.check({})) return;
-    for (std::optional<Taken> now = take(), next; now; now = feed ? next : take()) {
-      const auto begin = Clock::now();
-      if (feed) feed->before(stream);
-      stream.step(program, kernel_->model.get(), now->segment);
-      if (feed) next = take();  // packed and copied while the stream trains
-      stream.wait();
-      if (dealer_) dealer_->stepped(now->examples);
-      const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-      const double more = std::min(2., kSegmentSeconds / std::max(seconds, 1e-6));
-      chunks = std::max<std::size_t>(1, static_cast<std::size_t>(static_cast<double>(now->chunks) * more));
-      if (queue.check(now->last)) continue;
-      if (next) queue.skip(next->examples), gpu_examples_.fetch_sub(next->examples, std::memory_order_relaxed);
-      return;
-    }
-  }
-
   /// Of the GPU in the updates of the round so far.
   float share(const ChunkQueue& queue) const {
     const auto taken = static_cast<double>(queue.taken());
-    const auto own = static_cast<double>(gpu_examples_.load(std::memory_order_relaxed) - before_round_);
+    const auto own = static_cast<double>(streams_.examples() - before_round_);
     return taken > 0 ? static_cast<float>(std::min(1., own / taken)) : 0.5f;
   }
 
   const GpuOptions options_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<Backend> cpu_;
-  std::vector<std::unique_ptr<Stream>> streams_;
-  Plan plan_;
-  StepProgram program_;
-  double nonzeros_ = 0;  ///< of an example
   const Kernel* kernel_ = nullptr;
   Parameters* parameters_ = nullptr;
-  std::optional<DeviceData> data_;
+  Plan plan_;
   std::optional<Mirror> mirror_;
   std::optional<Dealer> dealer_;
-  std::optional<GradientSums> sums_;  ///< of modes that gather,
   StepProgram gathering_;
-  std::vector<std::unique_ptr<Task>> gatherers_;  ///< and the streams at it
-  bool resident_ = true;
-  Examples on_host_{};
-  std::vector<std::unique_ptr<ChunkFeed>> feeds_;  ///< of each stream at work, where data are not resident
-  std::shared_ptr<void> order_;
-  int workers_ = 1;
-  // Written by: the drivers. Read by: the exchange and telemetry(). Order: relaxed; a count alone.
-  std::atomic<std::uint64_t> gpu_examples_{0};
-  std::uint64_t before_round_ = 0;  ///< of them
-  std::size_t held_from_ = 0;       ///< the first owned row that the device holds
-  bool followed_ = false;           ///< the mirror holds what the last round left
-  double gpu_per_cpu_ = 8;          ///< examples of the GPU for each of the CPU, in the last round
+  std::optional<GradientSums> sums_;  ///< of modes that gather,
+  ChunkQueue* gathered_ = nullptr;    ///< and from where they do
+  StreamTeam streams_;
+  std::uint64_t before_round_ = 0;    ///< examples of the streams
+  std::size_t held_from_ = 0;         ///< the first owned row that the device holds
+  bool followed_ = false;             ///< the mirror holds what the last round left
+  double gpu_per_cpu_ = 8;            ///< examples of the GPU for each of the CPU, in the last round
 };
 
 }  // namespace

@@ -82,10 +82,11 @@ roofs conservation 20
 roofs copy 20
 roofs mf 60
 roofs logistic 60
+roofs mlp 40
 sanitizer=$(command -v compute-sanitizer || echo "$cuda/bin/compute-sanitizer")
 if [ -x "$sanitizer" ]; then
   for tool in memcheck initcheck synccheck; do
-    step $tool 60 "$sanitizer" --tool $tool --error-exitcode 3 "$out/gpu_roofs" --scale 0.0005 conservation mf logistic
+    step $tool 60 "$sanitizer" --tool $tool --error-exitcode 3 "$out/gpu_roofs" --scale 0.0005 conservation mf logistic $([ $tool = initcheck ] || echo mlp)
   done
 else
   summary="${summary}memcheck       skipped: compute-sanitizer is not here
@@ -95,6 +96,6 @@ fi
 roofs bus 60
 roofs exactness 40
 
-for log in conservation copy mf logistic bus exactness; do [ $device = emu ] || grep -v '^[^ ]*: [0-9.e+]* ' "$out/$log.log"; done
+for log in conservation copy mf logistic mlp bus exactness; do [ $device = emu ] || grep -v '^[^ ]*: [0-9.e+]* ' "$out/$log.log"; done
 printf '\n%s' "$summary"
 exit $failed

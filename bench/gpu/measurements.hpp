@@ -19,6 +19,7 @@ struct Bench {
 void measure_copies(Bench&);
 void measure_mf(Bench&);
 void measure_logistic(Bench&);
+void measure_mlp(Bench&);         ///< needs cuBLAS
 void measure_conservation(Bench&);
 void measure_bus(Bench&);        ///< managed and pinned memory read and written over the bus, and the exchange
 void measure_exactness(Bench&);  ///< CPU threads and GPU on words of the same lines

@@ -11,6 +11,7 @@
 #include <sounder/kernel.hpp>
 #include <sounder/params/merge/guarded_sum.hpp>
 
+#include "batch.hpp"
 #include "device/segment.hpp"
 
 namespace sounder::cuda {
@@ -47,11 +48,23 @@ struct Exchanged {
   std::uint32_t seed = 0;             ///< another one for each exchange
 };
 
+class Device;
+
+/// The mini-batches of a stream, with the memory that they take. Used as the stream is, which outlives them.
+class Batches {
+ public:
+  virtual ~Batches() = default;
+  /// Starts those of a segment, and returns.
+  virtual void run(const Segment&) = 0;
+};
+
 /// Work in order; different streams run at the same time. Used by one thread at a time.
 class Stream {
  public:
   virtual ~Stream() = default;
   virtual void step(const StepProgram&, const void* model, const Segment&) = 0;
+  /// `cells`: of the parameters, which stay there.
+  virtual std::unique_ptr<Batches> batches(Device&, const BatchShape&, const Cells& cells) = 0;
   /// mirror and all bases = master.
   virtual void refresh(const Exchanged&) = 0;
   /// Merges the movements of both sides since the last exchange into both, while both go on training: an update of the mirror is never
@@ -75,6 +88,8 @@ class Device {
   /// `urgent`: goes before other streams.
   virtual std::unique_ptr<Stream> stream(bool urgent = false) = 0;
   virtual StepProgram program(const Kernel&, const StepForm&) = 0;
+  /// Throws Error if there is nothing to multiply matrices with.
+  virtual void require_products() const {}
 };
 
 inline constexpr std::size_t kEmulatedBytes = std::size_t{4} << 30;

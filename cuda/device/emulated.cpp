@@ -17,6 +17,7 @@
 #include "kernels/group_view.hpp"
 #include "kernels/models.hpp"
 #include "kernels/sim_access.hpp"
+#include "kernels/sim_batches.hpp"
 #include "kernels/sim_exchange.hpp"
 #include "lanes/sim_lanes.hpp"
 
@@ -38,6 +39,7 @@ class EmulatedStream final : public Stream {
   void step(const StepProgram& program, const void* model, const Segment& segment) override {
     add([start = program.start, model, segment] { start(model, segment, nullptr); });
   }
+  std::unique_ptr<Batches> batches(Device& device, const BatchShape& shape, const Cells& cells) override;
   void refresh(const Exchanged& what) override {
     add([what] { play_refresh(what); });
   }
@@ -62,7 +64,6 @@ class EmulatedStream final : public Stream {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
- private:
   void add(std::function<void()> work) {
     {
       const std::lock_guard lock(door_);
@@ -70,6 +71,8 @@ class EmulatedStream final : public Stream {
     }
     changed_.notify_all();
   }
+
+ private:
   void run() {
     std::unique_lock lock(door_);
     for (;;) {
@@ -98,6 +101,34 @@ class EmulatedStream final : public Stream {
   std::exception_ptr error_;
   std::thread thread_;
 };
+
+class EmulatedBatches final : public Batches {
+ public:
+  EmulatedBatches(EmulatedStream& stream, Device& device, const BatchShape& shape, const Cells& cells) : stream_(stream) {
+    batch_.shape = shape;
+    batch_.cells = cells;
+    memory_ = device.allocate(Where::device, batch_.floats() * sizeof(float));
+    batch_.place(static_cast<float*>(memory_.get()));
+    batch_.cursor = &cursor_;
+    std::fill_n(batch_.ones, batch_.batch(), 1.f);
+  }
+  void run(const Segment& segment) override {
+    stream_.add([this, segment] {
+      cursor_ = {segment, 0};
+      for (std::size_t i = 0; i < batches_of(segment, batch_.shape); ++i) step_on_batch(batch_, SimBatch{batch_});
+    });
+  }
+
+ private:
+  EmulatedStream& stream_;
+  MlpBatch batch_;
+  BatchCursor cursor_;
+  std::shared_ptr<void> memory_;
+};
+
+std::unique_ptr<Batches> EmulatedStream::batches(Device& device, const BatchShape& shape, const Cells& cells) {
+  return std::make_unique<EmulatedBatches>(*this, device, shape, cells);
+}
 
 /// The steps of every worker of a segment; access_of(worker): how it touches parameters.
 template <class M, int kLanes, class F>

@@ -85,8 +85,14 @@ class Runs(CudaTest):
 
     def test_every_model_with_a_kernel(self):
         ratings = self.file("ratings.tsv", RATINGS)
-        for model in "logistic", "svm", "squared", "softmax", "fm", "mf":
+        for model in "logistic", "svm", "squared", "softmax", "fm", "mf", "mlp":
             self.good("--data", ratings if model == "mf" else self.file("good.svm", GOOD), "--model", model, *EMULATED, "--mode", "all", "--quiet")
+
+    def test_mlp_by_mini_batches(self):
+        for flags, batch in ((), 16), (("--batch", 5), 5):
+            for record in self.records(*SMALL, *EMULATED, "--model", "mlp", "--mode", "gpu,hybrid", *flags)["summary"]:
+                self.assertIn(f"mini-batches of {batch} in 4 streams", record["remark"])
+                self.assertEqual(record["cpu_updates"] + record["gpu_updates"], 4000)
 
     def test_the_table_says_who_did_what_and_where(self):
         said = self.good(*SMALL, *EMULATED, "--mode", "gpu,hybrid").stdout
@@ -153,7 +159,7 @@ class BadInput(CudaTest):
         curve = self.folder / "run.jsonl"
         graph = ("--model", "cut", "--data", "synthetic:grid-cut")
         for flags, says in (((*SMALL, "--rule", "adagrad"), ["--rule adagrad", "give --rule sgd"]),
-                            ((*SMALL, "--model", "mlp"), ["--model mlp", "give another model"]),
+                            ((*SMALL, "--model", "mlp", "--update", "racy"), ["--model mlp", "give --update red"]),
                             (graph, ["--model cut", "give another model"]),
                             ((*SMALL, "--storage", "bf16"), ["--storage bf16", "--model mf", "leave --storage out"]),
                             ((*SMALL, "--storage", "f16", "--placement", "pinned"), ["--storage f16", "--placement pinned", "give --placement mirror"]),
@@ -204,6 +210,9 @@ class BadInput(CudaTest):
         for flag, value in (("--sync-ms", 1), ("--merge", "sum")):
             self.bad(*SMALL, *EMULATED, "--placement", "host", flag, value, says=[f"{flag} does nothing with --placement host", "give --placement mirror"])
         self.bad(*SMALL, *EMULATED, "--batch", 64, says=["--batch does nothing in mode hogwild"])
+        self.bad(*SMALL, "--mode", "cpu", "--model", "mlp", "--batch", 64, says=["--batch does nothing in mode hogwild"])
+        self.bad(*SMALL, *EMULATED, "--model", "mlp", "--batch", "all", says=["--batch all", "give a number"])
+        self.bad(*SMALL, *EMULATED, "--model", "mlp", "--batch", 100000, says=["--batch 100000 is out of range"])
 
     def test_help_and_version(self):
         shown = self.good("--help").stdout

@@ -28,6 +28,9 @@ class Altered final : public cuda::Device {
   struct AlteredStream final : cuda::Stream {
     AlteredStream(std::unique_ptr<cuda::Stream> real, Fault fault) : real_(std::move(real)), fault_(fault) {}
     void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override { real_->step(program, model, segment); }
+    std::unique_ptr<cuda::Batches> batches(cuda::Device& device, const cuda::BatchShape& shape, const Cells& cells) override {
+      return real_->batches(device, shape, cells);
+    }
     void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
     void reconcile(const cuda::Exchanged& what) override {
       if (fault_ == Fault::none) real_->reconcile(what);

@@ -107,6 +107,12 @@ class EmittedKernels(unittest.TestCase):
                 self.assertTrue(kernel.has(rf"{access}\.relaxed\.gpu\.global\.v2\.b32"))
             self.assertFalse(kernel.has(r"(red|atom)\S*"))
 
+    def test_mini_batches_read_weights_relaxed_and_add_to_them(self):
+        for kernel in self.each(self.families["batch"], 1):
+            self.assertTrue(kernel.has(r"ld\.relaxed\.gpu\.global\.f32"))
+            self.assertTrue(kernel.has(r"red\.relaxed\.gpu\.global\.add\.f32"))
+            self.assertLessEqual(kernel.registers, 40)
+
     def test_only_kernels_with_red_sys_add_across_the_system(self):
         for kernel in self.each(self.all, 20):
             self.assertEqual(kernel.has(r"(red|atom)\S*\.sys"), kernel.forms == "any")

@@ -102,6 +102,9 @@ class Forgetful final : public cuda::Device {
   struct ForgetfulStream final : cuda::Stream {
     ForgetfulStream(const Forgetful& device, std::unique_ptr<cuda::Stream> real) : device_(device), real_(std::move(real)) {}
     void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override { real_->step(program, model, segment); }
+    std::unique_ptr<cuda::Batches> batches(cuda::Device& device, const cuda::BatchShape& shape, const Cells& cells) override {
+      return real_->batches(device, shape, cells);
+    }
     void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
     void reconcile(const cuda::Exchanged& what) override { real_->reconcile(what); }
     void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }

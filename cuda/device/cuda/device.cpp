@@ -3,9 +3,11 @@
 
 #include <sounder/error.hpp>
 
+#include "device/cuda/cublas.hpp"
 #include "device/cuda/errors.hpp"
 #include "device/cuda/memory.hpp"
 #include "device/device.hpp"
+#include "kernels/batches.hpp"
 #include "kernels/exchange.hpp"
 #include "kernels/families.hpp"
 
@@ -36,6 +38,10 @@ class CudaStream final : public Stream {
     use();
     program.start(model, segment, stream_);
     check(cudaGetLastError(), "start the steps");
+  }
+  std::unique_ptr<Batches> batches(Device& device, const BatchShape& shape, const Cells& cells) override {
+    use();
+    return make_batches(device, shape, cells, stream_);
   }
   void refresh(const Exchanged& what) override {
     use();
@@ -109,6 +115,7 @@ class CudaDevice final : public Device {
   std::shared_ptr<void> allocate(Where where, std::size_t bytes) override { return memory_.allocate(where, bytes); }
   std::unique_ptr<Stream> stream(bool urgent) override { return std::make_unique<CudaStream>(number_, urgent); }
 
+  void require_products() const override { cublas(); }
   StepProgram program(const Kernel& kernel, const StepForm& form) override {
     if (!kernel.type || kernel.rule != RuleName::sgd) return {};
     check(cudaSetDevice(number_), "use the GPU");

@@ -76,6 +76,7 @@ struct GpuOptions {
   StorageName storage = StorageName::f32;
   int gpu_streams = 4;
   std::optional<int> gpu_workers{};  ///< groups of lanes that step at the same time, all streams together; unset: by the conflict index
+  int batch = 16;                    ///< examples that a stream steps on at once, of models that take mini-batches (mlp)
   std::optional<double> sync_ms{};   ///< milliseconds between two exchanges of master and mirror; unset: a few times as long as one takes
   MergeName merge = MergeName::automatic;
   /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it.
