@@ -13,9 +13,9 @@ import theory
 RANKS = 4
 SLOW = 1  #: the rank that is late, and the node whose link is slow or cut
 STALENESS = 4
-MODES = ["bsp", "ssp", "async", "local", "gossip", "adpsgd", "pushsum", "backup", "rma"]
+MODES = ["bsp", "ssp", "async", "local", "gossip", "adpsgd", "pushsum", "backup"]
 AVERAGING = {"local", "gossip", "adpsgd", "pushsum"}
-SERVED_FREELY = {"async", "backup", "rma"}
+SERVED_FREELY = {"async", "backup"}
 SPAM = ["--data", "builtin:spam,part=train", "--transform", "log1p", "--normalize", "l2", "--l2", "1e-3"]
 
 

@@ -49,7 +49,7 @@ def seconds(mode, durations, staleness=4):
     """Of durations[rank][round], in the same unit: how long the rounds take in a mode, were links infinitely fast."""
     n = len(durations)
     everyone = range(n)
-    if mode in ("async", "adpsgd", "rma"):
+    if mode in ("async", "adpsgd"):
         return free(durations)
     if mode == "backup":
         return first_come(durations, n - max(1, n // 4))

@@ -7,8 +7,8 @@
 // Blocks when: never for another rank's training; for its entering MPI where memory is not shared: there its communication thread carries out
 //   what others ask, and one that stops, stops them at its rows, up to --deadline. Opening and closing windows is collective.
 // Fails how: late movements overshoot as in async, and none is compensated or guarded against: shorter rounds (--batch), or a smaller step. MPI
-//   libraries differ in where they have windows: Open MPI 4 inside of a machine and by UCX; its osc/pt2pt, for any network, crashes and is left out. No
-//   MPI makes windows fault tolerant.
+//   libraries differ in where they have windows: Open MPI 4 has good ones inside of a machine. Of its ways over a network, osc/pt2pt crashes and is left
+//   out, osc/ucx over TCP takes milliseconds a call and has been seen to stand still. No MPI makes windows fault tolerant.
 // Source: MPI 3.1, chapter 11 (Rget_accumulate with MPI_NO_OP reads, with MPI_SUM adds, under lock_all); Ying et al., "BlueFog", 2021 (window
 //   operations); Recht et al., "Hogwild!", NIPS 2011, here with atomic adds and between processes.
 #include "modes/rma.hpp"
