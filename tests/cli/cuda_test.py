@@ -203,7 +203,7 @@ class BadInput(CudaTest):
 
     def test_flags_that_do_nothing_are_refused(self):
         for flag, value in (("--placement", "host"), ("--update", "red"), ("--gpu-streams", 2), ("--gpu-workers", 2), ("--sync-ms", 1),
-                            ("--merge", "sum")):
+                            ("--merge", "sum"), ("--gpu-data", "stream")):
             self.bad(*SMALL, "--mode", "cpu", flag, value, says=[f"{flag} does nothing with --mode cpu", "or give --mode", "hybrid"])
         for flag, value in (("--sync-ms", 1), ("--merge", "sum"), ("--node-mode", "atomic")):
             self.bad(*SMALL, *EMULATED, "--mode", "gpu", flag, value, says=[f"{flag} does nothing with --mode gpu", "hybrid"])
@@ -216,7 +216,7 @@ class BadInput(CudaTest):
 
     def test_help_and_version(self):
         shown = self.good("--help").stdout
-        for flag in ("--mode --device --placement --update --gpu-streams --gpu-workers --sync-ms --merge --node-mode --model --data --test --threads "
+        for flag in ("--mode --device --placement --update --gpu-streams --gpu-workers --sync-ms --merge --gpu-data --node-mode --model --data --test --threads "
                      "--epochs --step --l2 --curve --json --predict --save --load --checkpoint --resume --backoff --quiet --version").split():
             self.assertIn(flag, shown)
         self.assertIn("GPU streams and CPU threads at the same time", shown)  # each name with its line

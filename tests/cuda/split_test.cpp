@@ -260,6 +260,22 @@ TEST_SUITE("cuda") {
     }
   }
 
+  TEST_CASE("split: a run that diverges, or is told to stop, ends") {
+    const Dataset data = small_set(ModelName::mf);
+    const Kernel kernel = factorization(data);
+    Options options = options_for(Mode::hogwild, 5, 2);
+    options.step = 100;
+    const auto run = [&] {
+      const auto backend = cuda::make_hybrid({.placement = PlacementName::split}, cuda::make_emulated_device(), shm::make_backend(options));
+      return fit(Problem{.kernel = kernel, .train = data}, options, *backend);
+    };
+    CHECK(run().stopped == Stopped::diverged);
+    std::atomic<bool> stop{true};
+    options.step = 0;
+    options.stop = &stop;
+    CHECK(run().stopped == Stopped::interrupted);
+  }
+
   TEST_CASE("split: mutants of a run, rows of the GPU that never come back, or never came") {
     const Dataset data = small_set(ModelName::mf);
     const Kernel kernel = factorization(data);

@@ -60,9 +60,7 @@ class Faulty final : public cuda::Device {
     if (where == cuda::Where::pinned) pinned_.emplace_back(static_cast<char*>(memory.get()), bytes);
     return memory;
   }
-  cuda::StepProgram program(const Kernel& kernel, cuda::UpdateName update, bool system, double nonzeros) override {
-    return real_->program(kernel, update, system, nonzeros);
-  }
+  cuda::StepProgram program(const Kernel& kernel, const cuda::StepForm& form) override { return real_->program(kernel, form); }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<FaultyStream>(*this, real_->stream(urgent)); }
 
  private:
