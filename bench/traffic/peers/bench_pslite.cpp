@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -48,10 +49,12 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
-/// The ps-lite of this process, from its start to its end. The server keeps what it was pushed last, adds to it if `applies`, and answers a pull out of it,
-/// without a copy: the least that a server can do.
+/// The ps-lite of this process, from its start to its end. Its server keeps one vector.
 class PsLite {
  public:
+  /// What it does with keys: nothing, the values are the vector as it lies (the least that a server can do), or what ps-lite's KVServerDefaultHandle does.
+  enum Keys { kIgnored, kLookedUp };
+
   explicit PsLite(mpi::World& world) : rank_(world.rank()) {
     const int port = mpi::broadcast(world.endpoint(), 2, mpi::Payload::of(std::vector<int>{rank_ == 2 ? free_port() : 0})).as<int>()[0];
     const char* const roles[kRanks] = {"worker", "server", "scheduler"};
@@ -74,25 +77,40 @@ class PsLite {
   PsLite& operator=(const PsLite&) = delete;
 
   /// For the worker, on whose rank they do something: all values, one for each key or as many as each of them has.
-  void push(const ps::SArray<ps::Key>& keys, const ps::SArray<float>& values) { if (worker_) worker_->Wait(worker_->ZPush(keys, values)); }
-  void pull(const ps::SArray<ps::Key>& keys, ps::SArray<float>& values) { if (worker_) worker_->Wait(worker_->ZPull(keys, &values)); }
-  void keep(std::size_t floats, bool applies) {
+  void push(const ps::SArray<ps::Key>& keys, const ps::SArray<float>& values, Keys how = kIgnored) {
+    if (worker_) worker_->Wait(worker_->ZPush(keys, values, {}, how));
+  }
+  void pull(const ps::SArray<ps::Key>& keys, ps::SArray<float>& values, Keys how = kIgnored) {
+    if (worker_) worker_->Wait(worker_->ZPull(keys, &values, nullptr, how));
+  }
+  /// For the server: zeros, as many for each key, to which pushes are added if `applies`.
+  void keep(const ps::SArray<ps::Key>& keys, std::size_t floats, bool applies) {
     kept_ = ps::SArray<float>(floats, 0.f);
     applies_ = applies;
+    places_.clear();
+    if (server_)
+      for (std::size_t i = 0; i < keys.size(); ++i) places_[keys.data()[i]] = i * (floats / keys.size());
   }
 
  private:
   static void set(const char* name, const std::string& value) { ::setenv(name, value.c_str(), 1); }
 
+  static void add(float* to, const float* from, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
+  }
+
   void serve(const ps::KVMeta& meta, const ps::KVPairs<float>& pairs, ps::KVServer<float>& server) {
     ps::KVPairs<float> answer;
+    const std::size_t width = kept_.size() / pairs.keys.size();
     if (!meta.push) {
       answer.keys = pairs.keys;
-      answer.vals = kept_;
+      answer.vals = meta.cmd == kIgnored ? kept_ : ps::SArray<float>(kept_.size());
+      for (std::size_t i = 0; meta.cmd == kLookedUp && i < pairs.keys.size(); ++i)
+        std::copy_n(kept_.data() + places_.at(pairs.keys.data()[i]), width, answer.vals.data() + i * width);
+    } else if (applies_ && meta.cmd == kLookedUp) {
+      for (std::size_t i = 0; i < pairs.keys.size(); ++i) add(kept_.data() + places_.at(pairs.keys.data()[i]), pairs.vals.data() + i * width, width);
     } else if (applies_) {
-      float* const to = kept_.data();
-      const float* const from = pairs.vals.data();
-      for (std::size_t i = 0; i < pairs.vals.size(); ++i) to[i] += from[i];
+      add(kept_.data(), pairs.vals.data(), pairs.vals.size());
     }
     server.Response(meta, answer);
   }
@@ -100,6 +118,7 @@ class PsLite {
   int rank_;
   bool applies_ = false;
   ps::SArray<float> kept_;
+  std::unordered_map<ps::Key, std::size_t> places_;  ///< of each key, in kept_; of the server alone
   std::unique_ptr<ps::KVWorker<float>> worker_;
   std::unique_ptr<ps::KVServer<float>> server_;
 };
@@ -150,14 +169,16 @@ void messages(mpi::World& world, const Traffic& traffic, PsLite& peer, std::size
   };
   for (const bool applies : {false, true}) {
     mpi::KvStore store(world, tables, initial, options(applies));
-    peer.keep(values.size(), applies);
+    peer.keep(each, values.size(), applies);
     std::vector<Contender> contenders{{"ps-lite, ZPush", [&] { peer.push(each, pushed); }}};
     if (dense) contenders.push_back({"ps-lite, one key", [&] { peer.push(one, pushed); }});
+    if (!dense && applies) contenders.push_back({"ps-lite, keys looked up", [&] { peer.push(each, pushed, PsLite::kLookedUp); }});
     contenders.push_back({"push", [&] { push(store, runs, values, tables[0].width); }});
     report(world, traffic, series(applies ? "push, added up," : "push"), in_turn(endpoint, contenders, traffic.repeat));
     if (applies) {
       contenders = {{"ps-lite, ZPull", [&] { peer.pull(each, pulled); }}};
       if (dense) contenders.push_back({"ps-lite, one key", [&] { peer.pull(one, pulled); }});
+      if (!dense) contenders.push_back({"ps-lite, keys looked up", [&] { peer.pull(each, pulled, PsLite::kLookedUp); }});
       contenders.push_back({"pull", [&] { pull(store, runs, values); }});
       report(world, traffic, series("pull"), in_turn(endpoint, contenders, traffic.repeat));
     }
