@@ -23,6 +23,13 @@ std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& 
       return "--placement split deals out whole epochs, and a round between ranks is a part of one: give --placement mirror";
     if (settings.between.deterministic)
       return fmt::format("--deterministic adds up in an order that --node-mode {} does not keep: leave it out, or give --node-mode hogwild", node_mode.name());
+    if (mode == RankMode::bsp || mode == RankMode::backup) {  // they gather gradients
+      if (settings.model.model == ModelName::mlp)
+        return fmt::format("--model mlp has no kernel that gathers gradients, as mode {} needs them: give another mode, or --node-mode hogwild", name_of(kRankModes, mode));
+      if (settings.gpu.options.storage != cuda::StorageName::f32)
+        return fmt::format("--storage {} is of a copy that is trained on, and mode {} gathers gradients: leave one of them out",
+                           name_of(cuda::kStorages, settings.gpu.options.storage), name_of(kRankModes, mode));
+    }
     if (settings.all_node_modes && cuda::status_of(settings.gpu.device).absence != cuda::Absence::none) return "there is no GPU";
   }
   Options options = settings.options;

@@ -143,6 +143,7 @@ class HybridBackend final : public Backend, private Gatherer {
   bool beside_team() const override { return both(); }
   void begin(const Round&, ChunkQueue& queue) override {
     if (dealer_) throw Error("--placement split deals examples out, and gradients are of those that a round has: give --placement mirror");
+    if (options_.storage != StorageName::f32) throw Error(fmt::format("--storage {} is of a copy that is trained on, and gradients are gathered at floats: give --storage f32", name_of(kStorages, options_.storage)));
     if (!gathering_.start) throw Error(fmt::format("--model {} has no kernel that gathers gradients: give a mode that exchanges parameters, or train on CPU threads alone", kernel_->name));
     before_round_ = streams_.examples();
     if (!sums_) sums_.emplace(*device_, *parameters_);

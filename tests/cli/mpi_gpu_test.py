@@ -47,6 +47,9 @@ class GpusInRanks(RanksTest):
                             ((*TWO, "--sync-ms", "1", "--device", "emu", "--node-mode", "gpu"), ["--sync-ms does nothing with --node-mode gpu", "hybrid"]),
                             ((*TWO, "--device", "none", "--node-mode", "gpu"), ["--device none"]),
                             ((*TWO, *EMULATED, "--node-mode", "gpu", "--rule", "adagrad"), ["--rule adagrad", "--rule sgd"]),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--placement", "split"), ["--placement split", "--placement mirror"]),
+                            ((*TWO, *EMULATED, "--mode", "bsp", "--node-mode", "gpu", "--storage", "bf16"), ["--storage bf16", "mode bsp"]),
+                            ((*TWO, *EMULATED, "--mode", "bsp", "--node-mode", "gpu", "--model", "mlp"), ["--model mlp", "mode bsp"]),
                             ((*TWO, *EMULATED, "--node-mode", "gpu", "--model", "cut"), ["cut"])):
             with self.subTest(flags=flags):
                 self.bad(*SPAM, *flags, "--curve", self.folder / "run.jsonl", says=says)
