@@ -26,7 +26,7 @@ std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& 
     if (mode == RankMode::bsp || mode == RankMode::backup) {  // they gather gradients
       if (settings.model.model == ModelName::mlp)
         return fmt::format("--model mlp has no kernel that gathers gradients, as mode {} needs them: give another mode, or --node-mode hogwild", name_of(kRankModes, mode));
-      if (settings.gpu.options.storage != cuda::StorageName::f32)
+      if (settings.gpu.options.storage != StorageName::f32)
         return fmt::format("--storage {} is of a copy that is trained on, and mode {} gathers gradients: leave one of them out",
                            name_of(cuda::kStorages, settings.gpu.options.storage), name_of(kRankModes, mode));
     }

@@ -71,6 +71,9 @@ class Faulty final : public cuda::Device {
       real_->step({.start = [](const void* steps, const cuda::Segment&, void*) { const_cast<std::atomic<int>*>(static_cast<const std::atomic<int>*>(steps))->fetch_add(1); }},
                   &device_.steps_, {});
     }
+    std::unique_ptr<cuda::Batches> batches(cuda::Device& device, const cuda::BatchShape& shape, const Cells& cells) override {
+      return real_->batches(device, shape, cells);
+    }
     void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
     void reconcile(const cuda::Exchanged& what) override { real_->reconcile(what); }
     void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
