@@ -47,6 +47,20 @@ def row_sums(lab):
     return claims
 
 
+def row_sparse(lab):
+    """A push of one row in a hundred beside one of all, to a server on a slow link."""
+    need_nodes(lab)
+    mbits = 100
+    lab.nodes.shape(dict.fromkeys(range(2), mbits))
+    found = lab.turns.traffic("bench_kv", "--kib", 4 * KIB, "--repeat", REPEAT, ranks=2)
+    lab.nodes.shape({})
+    even = lab.turns.traffic("bench_kv", "--kib", 4 * KIB, "--repeat", REPEAT, ranks=2)
+    dense, sparse = "push, applied", "push of 1 % of the rows, applied"
+    least = (4 + 4 * 64) / (4 * 64) / 100  # a number and 64 floats of each row, in parts of all
+    return [Claim(f"{4 * KIB // 1024} MiB, links of {mbits} Mbit/s: push of all rows / of 1 %", against(found, dense, sparse, "push"), 8, 1 / least),
+            Claim("control, links not shaped: push of all rows / of 1 %", against(even, dense, sparse, "push"), 0)]
+
+
 def row_hierarchy(lab):
     """Two nodes of two ranks, in two orders: a ring between nodes, and one of all ranks."""
     need_nodes(lab)
@@ -93,4 +107,4 @@ def a_round_sent(outcome):
     return outcome.summary["bytes_sent"] / statistics.fmean(outcome.rounds)
 
 
-ROWS = {"sums": row_sums, "hierarchy": row_hierarchy, "codecs": row_codecs}
+ROWS = {"sums": row_sums, "sparse": row_sparse, "hierarchy": row_hierarchy, "codecs": row_codecs}

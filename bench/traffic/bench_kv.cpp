@@ -2,6 +2,7 @@
 //   mpirun -n 2 bench_kv --kib 16384,65536
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <sounder/error.hpp>
@@ -18,6 +19,7 @@ using namespace sounder::bench;
 
 constexpr int kWidth = 64;
 constexpr int kRoundTrips = 1000;
+constexpr std::uint64_t kOneIn = 100;  ///< of the rows, in a sparse push
 
 /// Lets pushes fall: what they cost without being applied.
 class Discard final : public mpi::Updater {
@@ -31,10 +33,17 @@ mpi::KvOptions options(const mpi::World& world, bool applies) {
   return options;
 }
 
-/// A push, and the pull of a row behind it from each server, whose answers come when the push is applied.
-void push(mpi::KvStore& store, std::vector<float>& values, const std::vector<mpi::Run>& rows) {
+/// Every kOneIn-th row, each by itself, as sparse gradients come: a run of one row.
+std::vector<mpi::Run> sparse_rows(std::uint64_t rows) {
+  std::vector<mpi::Run> runs;
+  for (std::uint64_t row = 0; row < rows; row += kOneIn) runs.push_back({0, 1, row});
+  return runs;
+}
+
+/// A push of some rows, and the pull of a row behind it from each server, whose answers come when the push is applied.
+void push(mpi::KvStore& store, const std::vector<mpi::Run>& pushed, std::span<float> values, const std::vector<mpi::Run>& rows) {
   if (!store.works()) return;
-  const auto ticket = store.push(store.everything(), values, {.borrow = true});
+  const auto ticket = store.push(pushed, values, {.borrow = true});
   std::vector<float> row(rows.size() * kWidth);
   store.wait(store.pull(rows, row));
   store.wait(ticket);
@@ -55,12 +64,13 @@ void vectors(mpi::World& world, const Traffic& traffic, std::size_t kib) {
     return Series{.program = "bench_kv", .what = what, .ranks = world.size(), .bytes = values.size() * sizeof(float)};
   };
   // One store at a time: they handle the same kinds of frames.
-    for (const bool applies : {false, true}) {
+  for (const bool applies : {false, true}) {
     mpi::KvStore store(world, tables, values, options(world, applies));
-    auto timings = in_turn(endpoint,
-                           {{"Isend, Irecv", [&] { endpoint.run([&] { raw_push(world.rank(), world.size(), values); }); }},
-                            {applies ? "push, applied" : "push", [&] { push(store, values, rows); }}},
-                           traffic.repeat);
+    std::vector<Contender> contenders{{"Isend, Irecv", [&] { endpoint.run([&] { raw_push(world.rank(), world.size(), values); }); }},
+                                      {applies ? "push, applied" : "push", [&] { push(store, store.everything(), values, rows); }}};
+    const std::vector<mpi::Run> sparse = sparse_rows(tables[0].rows);
+    if (applies) contenders.push_back({"push of 1 % of the rows, applied", [&] { push(store, sparse, std::span(values).first(sparse.size() * kWidth), rows); }});
+    auto timings = in_turn(endpoint, contenders, traffic.repeat);
     report(world, traffic, series("push"), timings);
     if (applies) {
       timings = in_turn(endpoint,

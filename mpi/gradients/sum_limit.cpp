@@ -29,7 +29,7 @@ class Sample {
         shards_(numbers),
         tree_(setting.endpoint, numbers, {.workers = setting.workers, .load = {}}) {
     std::uint64_t own = 0;
-    for (std::size_t i = 0; i + 1 < setting.shard_begins.size(); ++i) own += size(i);
+    for (std::size_t i = 0; i < leaves(); ++i) own += size(i);
     const std::array<std::uint64_t, 1> count{own};
     examples_ = static_cast<double>(all_sum<std::uint64_t>(setting.endpoint, count)[0]);
   }
@@ -38,16 +38,23 @@ class Sample {
   /// The rows are the same in all calls.
   RowSums at(const Parameters& parameters) {
     const StepContext context{.cells = parameters.cells()};
-    for (std::size_t i = 0; i + 1 < setting_.shard_begins.size(); ++i) {
+    for (std::size_t i = 0; i < leaves(); ++i) {
       const std::size_t begin = setting_.shard_begins[i];
       gradient_.collect(context, setting_.data.examples(), begin, begin + size(i));
       gradient_.close_intercept();
-      shards_.add({0, setting_.first_shard + static_cast<int>(i)}, take_rows(gradient_, numbers_));
+      shards_.add({0, first_leaf(setting_.endpoint.rank()) + static_cast<int>(i)}, take_rows(gradient_, numbers_));
     }
     return tree_.sum(shards_);
   }
 
  private:
+  int first_leaf(int rank) const { return mpi::first_shard_of(rank, setting_.workers); }
+  /// Shards of this rank that are in the sum: all; where more ranks train than the tree has leaves, and each has a shard of its own, those of every so many.
+  std::size_t leaves() const {
+    const std::size_t shards = setting_.shard_begins.empty() ? 0 : setting_.shard_begins.size() - 1;
+    const int rank = setting_.endpoint.rank();
+    return std::min(shards, static_cast<std::size_t>(first_leaf(rank + 1) - first_leaf(rank)));
+  }
   std::size_t size(std::size_t shard) const {
     return std::min(kSample, setting_.shard_begins[shard + 1] - setting_.shard_begins[shard]);
   }

@@ -35,6 +35,30 @@ std::vector<float> pull_all(KvStore& store) {
 }  // namespace
 
 TEST_SUITE("mpi") {
+  TEST_CASE("a sparse push sends its rows and their numbers, and 6 % more at most") {
+    constexpr std::uint64_t kRows = 10'000, kOneIn = 100;
+    constexpr std::size_t kWidth = 64, kPushed = kRows / kOneIn;
+    World::run_inproc(2, [&](World& world) {
+      KvStore store(world, {{.rows = kRows, .width = kWidth}}, std::vector<float>(kRows * kWidth), {.workers = 1, .servers = 1, .first_server = 1});
+      const auto sent_by = [&](const auto& work) {
+        const std::uint64_t before = world.endpoint().bytes_sent();
+        if (store.works()) work();
+        store.quiesce();
+        return static_cast<double>(world.endpoint().bytes_sent() - before);
+      };
+      const double nothing = sent_by([] {});
+      std::vector<Run> runs;
+      for (std::uint64_t row = 0; row < kRows; row += kOneIn) runs.push_back({0, 1, row});
+      const std::vector<float> rows(kPushed * kWidth, 1), all(kRows * kWidth, 1);
+      const double sparse = sent_by([&] { store.push(runs, rows); }), dense = sent_by([&] { store.push(store.everything(), all); });
+      if (!store.works()) return;
+      const double least = kPushed * (sizeof(std::uint32_t) + kWidth * sizeof(float));
+      CHECK(sparse - nothing >= least);
+      CHECK(sparse - nothing < 1.06 * least);
+      CHECK(dense - nothing > 90 * (sparse - nothing));  // control: a push of all rows
+    });
+  }
+
   TEST_CASE("a store gives back the initial values, and sums what is pushed to dense ranges and sparse rows") {
     for (const int ranks : {1, 2, 3})
       World::run_inproc(ranks, [&](World& world) {
