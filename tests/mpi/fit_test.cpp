@@ -135,7 +135,8 @@ TEST_SUITE("mpi") {
       run.between.partition = PartitionName::range;
       const mpi::Result result = train(run);
       CHECK(result.run.stopped == Stopped::epochs);
-      CHECK(result.run.curve.back().train_loss < 1.5 * alone);  // of 0.08; it began at 0.69
+      // Alone 0.08; it began at 0.69. Where ranks do not wait, one of them may do most of the steps, and the other's example stays where it was.
+      CHECK(result.run.curve.back().train_loss < (mpi::entry_of(mode.value).pace == mpi::Pace::lockstep ? 1.5 * alone : 0.5));
       CHECK(std::ranges::count(result.ranks, 0u, &mpi::RankReport::examples) >= 1);
     }
   }
