@@ -22,8 +22,8 @@ class GpusInRanks(RanksTest):
         for run, summary in zip(runs["run"], runs["summary"]):
             on_gpu, node = summary["gpu_updates"], summary["node_mode"]
             self.assertEqual(on_gpu + summary["cpu_updates"], sum(rank["examples"] for rank in summary["ranks_detail"]))
-            self.assertEqual(summary["cpu_updates"] == 0, node == "gpu", summary)
-            self.assertEqual(on_gpu > 0, node != "hogwild", summary)
+            if node != "hybrid":  # there either side may have been too late for anything
+                self.assertEqual((summary["cpu_updates"] == 0, on_gpu == 0), (node == "gpu", node == "hogwild"), summary)
             self.assertEqual(run["machine"]["gpu"], None if node == "hogwild" else "emulated device")
             self.assertEqual(run["options"].get("device"), None if node == "hogwild" else "emu")
             self.assertEqual("emulated device: placement" in (summary["remark"] or ""), node != "hogwild")
@@ -38,7 +38,8 @@ class GpusInRanks(RanksTest):
         flags = ("--model", "mf", "--data", "builtin:ratings,part=train", "--l2", "0.05", "--epochs", "2", "--threads", "1", *TWO, *EMULATED)
         for summary in self.records(*flags, "--mode", "bsp,local", "--node-mode", "gpu,hybrid")["summary"]:
             self.assertEqual(summary["stopped"], "epochs")
-            self.assertGreater(summary["gpu_updates"], 0)
+            if summary["node_mode"] == "gpu":
+                self.assertGreater(summary["gpu_updates"], 0)
 
     def test_what_cannot_be_is_refused(self):
         for flags, says in (((*TWO, *EMULATED, "--mode", "bsp", "--deterministic", "--node-mode", "gpu"), ["--deterministic", "--node-mode hogwild"]),
