@@ -16,12 +16,14 @@
 
 #include "collectives.hpp"
 #include "endpoint.hpp"
+#include "skip.hpp"
 
 using namespace sounder;
 using namespace sounder::mpi;
 
 namespace {
 
+constexpr const char* kTurns = "slow: many threads, which take turns";
 constexpr int kRanks = 40, kTimes = 4;
 constexpr double kMoreMessages = 2;  ///< times as many of a rank where there are 4 times as many ranks: a logarithm
 constexpr double kMoreBytes = 7;     ///< the same of bytes: what all tell all is P log P of them; P x P would be 16 times as many
@@ -71,6 +73,7 @@ bool grows_slowly(const Cost& few, const Cost& many) {
 
 TEST_SUITE("mpi") {
   TEST_CASE("on four times as many ranks, a rank sends hardly more messages, in every mode") {
+    if (test::kThreadSanitizer) return test::skip(kTurns);
     for (const auto& entry : kRankModes) {
       const RankMode mode = entry.value;
       if (mode == RankMode::rma) continue;     // has no windows in virtual time
@@ -89,6 +92,7 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("who tells all others, or all what all told it, is found out by the count") {
+    if (test::kThreadSanitizer) return test::skip(kTurns);
     const auto tells_all = [](World& world) {
       for (int i = 0; i < 4; ++i)
         for (int rank = 0; rank < world.size(); ++rank)
@@ -103,6 +107,7 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("the same seed gives the same bits on many ranks") {
+    if (test::kThreadSanitizer) return test::skip(kTurns);
     const Cost first = cost(150, RankMode::async), second = cost(150, RankMode::async);
     CHECK(first.digest == second.digest);
     CHECK(first.messages == second.messages);
@@ -110,6 +115,7 @@ TEST_SUITE("mpi") {
   }
 
   TEST_CASE("all to all: large and small payloads come to whom they are for, on few ranks and on many") {
+    if (test::kThreadSanitizer) return test::skip(kTurns);
     for (const int ranks : {1, 2, 16, 17, 23, 32, 33, 64, 70})
       World::run_sim(ranks, {}, 0, [&](World& world) {
         const auto size = [](int from, int to) { return static_cast<std::size_t>((from * 7 + to * 3) % 5 == 0 ? 3000 : (from + to) % 40); };
