@@ -114,7 +114,7 @@ void declare_exchange(CommandLine& line, MpiSettings& s) {
   line.name("--visibility", kVisibilities, o.visibility, "mode ssp: what a read may hold (default at-least)");
   line.name("--compensate", kCompensates, o.compensate, "mode async: what servers do to late updates (default none)");
   line.number<double>("--dc-lambda", o.dc_lambda, fmt::format("of --compensate dc (default {})", o.dc_lambda));
-  line.text("--servers", "modes ssp and async: every rank serves and trains (colocated), or the last K only serve", "colocated|dedicated:K",
+  line.text("--servers", "modes ssp and async: every rank serves and trains (colocated; of more than 16, as many serve as have 4 KiB of parameters each), or the last K only serve", "colocated|dedicated:K",
             [&](const std::string& value) { o.dedicated_servers = servers_of(value); });
   line.number<int>("--local-rounds", o.local_rounds, fmt::format("mode local: rounds between averages (default {})", o.local_rounds));
   line.text("--weight", "mode local: each rank's weight in the average: its examples, or the same for all (default ranks)", "samples|ranks",
