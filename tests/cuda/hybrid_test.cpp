@@ -3,6 +3,7 @@
 
 #include <sounder/error.hpp>
 
+#include "forwarding.hpp"
 #include "hybrid.hpp"
 #include "mirror.hpp"
 #include "support.hpp"
@@ -15,36 +16,22 @@ using cuda::PlacementName;
 namespace {
 
 /// A device whose exchanges are altered by a test.
-class Altered final : public cuda::Device {
+class Altered final : public ForwardingDevice {
  public:
   enum class Fault { none, no_reconcile, cpu_update_lost };
   explicit Altered(Fault fault) : fault_(fault) {}
-  const cuda::Caps& caps() const override { return real_->caps(); }
-  std::shared_ptr<void> allocate(cuda::Where where, std::size_t bytes) override { return real_->allocate(where, bytes); }
-  cuda::StepProgram program(const Kernel& kernel, const cuda::StepForm& form) override { return real_->program(kernel, form); }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<AlteredStream>(real_->stream(urgent), fault_); }
 
  private:
-  struct AlteredStream final : cuda::Stream {
-    AlteredStream(std::unique_ptr<cuda::Stream> real, Fault fault) : real_(std::move(real)), fault_(fault) {}
-    void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override { real_->step(program, model, segment); }
-    std::unique_ptr<cuda::Batches> batches(cuda::Device& device, const cuda::BatchShape& shape, const Cells& cells) override {
-      return real_->batches(device, shape, cells);
-    }
-    void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
+  struct AlteredStream final : ForwardingStream {
+    AlteredStream(std::unique_ptr<cuda::Stream> real, Fault fault) : ForwardingStream(std::move(real)), fault_(fault) {}
     void reconcile(const cuda::Exchanged& what) override {
       if (fault_ == Fault::none) real_->reconcile(what);
       if (fault_ == Fault::cpu_update_lost)  // the master is overwritten with the mirror, as where whole models are copied to and fro
         real_->copy(what.master, what.mirror, what.last * kBlockFloats * sizeof(float));
     }
-    void copy(void* to, const void* from, std::size_t bytes) override { real_->copy(to, from, bytes); }
-    void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
-    void follow(cuda::Stream& other) override { real_->follow(*static_cast<AlteredStream&>(other).real_); }
-    void wait() override { real_->wait(); }
-    std::unique_ptr<cuda::Stream> real_;
     Fault fault_;
   };
-  std::unique_ptr<cuda::Device> real_ = cuda::make_emulated_device();
   Fault fault_;
 };
 

@@ -9,6 +9,7 @@
 #include <sounder/data/random.hpp>
 #include <sounder/error.hpp>
 
+#include "forwarding.hpp"
 #include "hybrid.hpp"
 #include "mirror.hpp"
 #include "split.hpp"
@@ -84,41 +85,28 @@ std::vector<float> owned_rows(const float* cells, std::size_t first, std::size_t
 }
 
 /// A device that forgets to copy rows of the master (its memory of Where::host) to itself, or back, from forget() on.
-class Forgetful final : public cuda::Device {
+class Forgetful final : public ForwardingDevice {
  public:
   enum class Fault { none, not_to_device, not_to_host };
   explicit Forgetful(Fault fault) : fault_(fault) {}
-  const cuda::Caps& caps() const override { return real_->caps(); }
   std::shared_ptr<void> allocate(cuda::Where where, std::size_t bytes) override {
     auto memory = real_->allocate(where, bytes);
     if (where == cuda::Where::host) master_ = {static_cast<char*>(memory.get()), bytes};
     return memory;
   }
-  cuda::StepProgram program(const Kernel& kernel, const cuda::StepForm& form) override { return real_->program(kernel, form); }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<ForgetfulStream>(*this, real_->stream(urgent)); }
   void forget() { forgets_ = true; }
 
  private:
-  struct ForgetfulStream final : cuda::Stream {
-    ForgetfulStream(const Forgetful& device, std::unique_ptr<cuda::Stream> real) : device_(device), real_(std::move(real)) {}
-    void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override { real_->step(program, model, segment); }
-    std::unique_ptr<cuda::Batches> batches(cuda::Device& device, const cuda::BatchShape& shape, const Cells& cells) override {
-      return real_->batches(device, shape, cells);
-    }
-    void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
-    void reconcile(const cuda::Exchanged& what) override { real_->reconcile(what); }
-    void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
+  struct ForgetfulStream final : ForwardingStream {
+    ForgetfulStream(const Forgetful& device, std::unique_ptr<cuda::Stream> real) : ForwardingStream(std::move(real)), device_(device) {}
     void copy(void* to, const void* from, std::size_t bytes) override {
       const bool forgotten = device_.fault_ == Fault::not_to_device ? device_.in_master(from) : device_.fault_ == Fault::not_to_host && device_.in_master(to);
       if (!device_.forgets_ || !forgotten) real_->copy(to, from, bytes);
     }
-    void follow(cuda::Stream& other) override { real_->follow(*static_cast<ForgetfulStream&>(other).real_); }
-    void wait() override { real_->wait(); }
     const Forgetful& device_;
-    std::unique_ptr<cuda::Stream> real_;
   };
   bool in_master(const void* p) const { return p >= master_.first && p < master_.first + master_.second; }
-  std::unique_ptr<cuda::Device> real_ = cuda::make_emulated_device();
   Fault fault_;
   bool forgets_ = false;
   std::pair<char*, std::size_t> master_{};

@@ -10,6 +10,7 @@
 
 #include "chunk_feed.hpp"
 #include "device_data.hpp"
+#include "forwarding.hpp"
 #include "hybrid.hpp"
 #include "skip.hpp"
 #include "support.hpp"
@@ -47,7 +48,7 @@ Result trained(const Kernel& kernel, const Dataset& data, const cuda::GpuOptions
 }
 
 /// A device with a fault in how chunks come to it.
-class Faulty final : public cuda::Device {
+class Faulty final : public ForwardingDevice {
  public:
   enum class Fault {
     none,
@@ -55,29 +56,21 @@ class Faulty final : public cuda::Device {
     hasty,         ///< steps do not wait for copies, the first of which ends after the first step
   };
   explicit Faulty(Fault fault) : fault_(fault) {}
-  const cuda::Caps& caps() const override { return real_->caps(); }
   std::shared_ptr<void> allocate(cuda::Where where, std::size_t bytes) override {
     auto memory = real_->allocate(where, bytes);
     if (where == cuda::Where::pinned) pinned_.emplace_back(static_cast<char*>(memory.get()), bytes);
     return memory;
   }
-  cuda::StepProgram program(const Kernel& kernel, const cuda::StepForm& form) override { return real_->program(kernel, form); }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<FaultyStream>(*this, real_->stream(urgent)); }
 
  private:
-  struct FaultyStream final : cuda::Stream {
-    FaultyStream(Faulty& device, std::unique_ptr<cuda::Stream> real) : device_(device), real_(std::move(real)) {}
+  struct FaultyStream final : ForwardingStream {
+    FaultyStream(Faulty& device, std::unique_ptr<cuda::Stream> real) : ForwardingStream(std::move(real)), device_(device) {}
     void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override {
       real_->step(program, model, segment);
       real_->step({.start = [](const void* steps, const cuda::Segment&, void*) { const_cast<std::atomic<int>*>(static_cast<const std::atomic<int>*>(steps))->fetch_add(1); }},
                   &device_.steps_, {});
     }
-    std::unique_ptr<cuda::Batches> batches(cuda::Device& device, const cuda::BatchShape& shape, const Cells& cells) override {
-      return real_->batches(device, shape, cells);
-    }
-    void refresh(const cuda::Exchanged& what) override { real_->refresh(what); }
-    void reconcile(const cuda::Exchanged& what) override { real_->reconcile(what); }
-    void clear(void* memory, std::size_t bytes) override { real_->clear(memory, bytes); }
     void copy(void* to, const void* from, std::size_t bytes) override {
       const bool chunk = std::any_of(device_.pinned_.begin(), device_.pinned_.end(),
                                      [from](const auto& memory) { return from >= memory.first && from < memory.first + memory.second; });
@@ -90,13 +83,10 @@ class Faulty final : public cuda::Device {
       real_->copy(to, from, bytes);
     }
     void follow(cuda::Stream& other) override {
-      if (device_.fault_ != Fault::hasty) real_->follow(*static_cast<FaultyStream&>(other).real_);
+      if (device_.fault_ != Fault::hasty) ForwardingStream::follow(other);
     }
-    void wait() override { real_->wait(); }
     Faulty& device_;
-    std::unique_ptr<cuda::Stream> real_;
   };
-  std::unique_ptr<cuda::Device> real_ = cuda::make_emulated_device();
   Fault fault_;
   std::atomic<int> steps_{0};  ///< that have ended
   std::vector<std::pair<char*, std::size_t>> pinned_;
