@@ -15,6 +15,7 @@
 
 #include "collectives.hpp"
 #include "measured_mpi.hpp"
+#include "place_mpi.hpp"
 #include "predictions.hpp"
 #include "preparation.hpp"
 #include "records_mpi.hpp"
@@ -187,7 +188,7 @@ class Session {
   mpi::Result run_one(const PlannedRanks& planned, RunFacts& facts) {
     Options options = options_of(planned);
     const mpi::Options between = between_of(planned);
-    const shm::Pinned placed(place(options));
+    const shm::Pinned placed(place(settings_, world_, options, warned_));
     Settings told = settings_;
     told.options.step = options.step;
     for (RecordFile& file : files_) file.write(run_record(told, facts, own_options(settings_, between, planned.node_mode.uses_gpu())));
@@ -209,25 +210,6 @@ class Session {
     write_measured(world_, settings_, result);
     result.run.parameters = {};  // the table needs the curve only
     return result;
-  }
-
-  /// Ranks of one machine that may all use the same cores each get some of them; where these are too few, no worker is pinned.
-  std::vector<int> place(Options& options) {
-    if (settings_.transport == TransportName::sim) {  // all of them take turns on one core
-      options.pin = PinName::none;
-      return {};
-    }
-    const std::vector<int> cpus = shm::usable_cpus();
-    const auto ranks = static_cast<std::size_t>(ranks_on_cores(settings_, world_.size())), threads = static_cast<std::size_t>(options.threads);
-    const bool enough = ranks * threads <= cpus.size();
-    if (!enough && first_ && std::exchange(warned_, options.threads) != options.threads)
-      fmt::print(stderr, "bench_mpi: {} ranks x {} threads share {} core{}: speeds will mislead\n", ranks, threads, cpus.size(),
-                 cpus.size() == 1 ? "" : "s");
-    if (settings_.pin_given) return {};
-    if (!enough) options.pin = PinName::none;
-    if (!enough || ranks == 1) return {};
-    const auto begin = cpus.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(world_.local_rank()) * threads);
-    return {begin, begin + static_cast<std::ptrdiff_t>(threads)};
   }
 
   void write_outputs(const Result& result, Team& team) {

@@ -15,7 +15,7 @@ class GpusInRanks(RanksTest):
         losses = {(summary["mode"], summary["node_mode"]): summary["train_loss"] for summary in runs["summary"]}
         self.assertEqual(set(losses), {(mode, node) for mode in RANK_MODES for node in ("hogwild", "gpu", "hybrid")})
         for (mode, node), loss in losses.items():
-            self.assertLess(abs(loss / losses[mode, "hogwild"] - 1), 0.05, (mode, node))
+            self.assertLess(abs(loss / losses[mode, "hogwild"] - 1), 0.15, (mode, node))  # it began at 3 times as much
         for mode in ("bsp", "backup"):  # the same sums of the same batches, but for their order
             for node in ("gpu", "hybrid"):
                 self.assertLess(abs(losses[mode, node] / losses[mode, "hogwild"] - 1), 1e-3 if mode == "bsp" else 0.02, (mode, node))

@@ -171,7 +171,7 @@ TEST_SUITE("cuda") {
       void step(View&, const Example& x) const { ++(*visits)[static_cast<std::size_t>(x.label)]; }
     };
     for (const std::size_t examples : {1u, 15u, 16u, 17u, 128u, 500u, 1031u})
-      for (const std::size_t per_chunk : {16u, 32u, 128u})
+      for (const std::size_t per_chunk : {1u, 5u, 16u, 32u, 40u, 128u})  // rounds between ranks cut chunks of any size
         for (const int groups : {1, 3, 64, 1000})
           for (const int mutant : {0, -1, 1}) {  // workers that run too few, or too many
             std::vector<float> labels(examples);
