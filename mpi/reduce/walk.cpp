@@ -74,8 +74,8 @@ Step Walks::step() {
   return moved ? Step::moved : Step::nothing;
 }
 
-void Lane::send(int to, std::span<const float> chunk) const {
-  send(to, walks_.copies_ ? Payload::copy(chunk) : Payload(std::as_bytes(chunk), walks_.lent_));
+Payload Lane::lend(std::span<const float> chunk) const {
+  return walks_.copies_ ? Payload::copy(chunk) : Payload(std::as_bytes(chunk), walks_.lent_);
 }
 
 void Lane::send(int to, Payload payload) const {

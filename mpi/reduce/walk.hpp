@@ -119,8 +119,9 @@ class Lane {
   };
   /// The next chunk from that rank.
   Arrival receive(int from) const { return {walks_, from, tag_}; }
-  /// Lends the chunk: it must stay as it is until all is done, or until something has come in that could not be without it.
-  void send(int to, std::span<const float> chunk) const;
+  /// A chunk that is sent from where it lies: it must stay as it is until all is done, or until something has come in that could not be without it.
+  Payload lend(std::span<const float> chunk) const;
+  void send(int to, std::span<const float> chunk) const { send(to, lend(chunk)); }
   void send(int to, Payload payload) const;
 
  private:

@@ -14,8 +14,8 @@ constexpr int kMessages = 32;  ///< taken at once before the first of them is ha
 
 }  // namespace
 
-Arrivals::Arrivals(MPI_Comm headers, MPI_Comm payloads, const std::vector<bool>& far)
-    : headers_(headers), payloads_(payloads), far_(far), incoming_(far.size() * kChannels) {}
+Arrivals::Arrivals(MPI_Comm headers, MPI_Comm payloads, const std::vector<bool>& far, const SharedMemory& shared)
+    : headers_(headers), payloads_(payloads), far_(far), shared_(shared), incoming_(far.size() * kChannels) {}
 
 Arrivals::Queue& Arrivals::queue_of(const Header& header) {
   return incoming_[static_cast<std::size_t>(header.source) * kChannels + static_cast<std::size_t>(header.channel)];
@@ -37,8 +37,8 @@ std::optional<Frame> Arrivals::take() {
 }
 
 /// Takes the next message out of the library. A probe that also takes needs one call where posted receives need one for
-/// each channel, finds out the size before there is a buffer, and leaves nothing to cancel at the end. Measured, 64 bytes over
-/// shared memory, processor time: 5.4 us a round trip and 0.35 us a frame in bursts, against 6.9 and 1.7 us.
+/// each channel, finds out the size before there is a buffer, and leaves nothing to cancel at the end. Measured, 64
+/// bytes over shared memory, processor time: 5.4 us a round trip and 0.35 us a frame in bursts, against 6.9 and 1.7 us.
 bool Arrivals::accept() {
   int found = 0;
   MPI_Message message = MPI_MESSAGE_NULL;
@@ -80,7 +80,8 @@ void Arrivals::expect(const std::shared_ptr<Incoming>& incoming) {
   incoming->buffer = make_buffer(incoming->size);
   for_each_part(incoming->size, far_[static_cast<std::size_t>(header.source)], [&](std::size_t begin, int size) {
     MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Irecv(incoming->buffer.get() + begin, size, MPI_BYTE, header.source, static_cast<int>(header.channel), payloads_, &request),
+    check_mpi(MPI_Irecv(incoming->buffer.get() + begin, size, MPI_BYTE, header.source, static_cast<int>(header.channel),
+                        payloads_, &request),
               "receive a payload");
     ++incoming->parts;
     receives_.add(request, incoming);
@@ -94,7 +95,12 @@ void Arrivals::deliver(Queue& queue) {
     if (incoming.begin != 0) std::memcpy(&incoming.header, incoming.buffer.get(), sizeof(Header));
     Frame& frame = ready_.emplace_back();
     frame.header = incoming.header;
-    if (incoming.size != 0) frame.payload = Payload({incoming.buffer.get() + incoming.begin, incoming.size}, incoming.buffer);
+    if (incoming.size < incoming.header.bytes) {
+      std::uint64_t place = 0;
+      std::memcpy(&place, incoming.buffer.get() + incoming.begin, sizeof place);
+      frame.payload = shared_.at(incoming.header.source, place, incoming.header.bytes);
+    } else if (incoming.size != 0)
+      frame.payload = Payload({incoming.buffer.get() + incoming.begin, incoming.size}, incoming.buffer);
   }
 }
 

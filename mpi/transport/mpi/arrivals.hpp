@@ -11,13 +11,15 @@
 
 #include "protocol/frame.hpp"
 #include "transport/mpi/requests.hpp"
+#include "transport/mpi/shared_memory.hpp"
 
 namespace sounder::mpi {
 
 class Arrivals {
  public:
-  /// The communicators of the headers and of large payloads, and which of their ranks are on other machines.
-  Arrivals(MPI_Comm headers, MPI_Comm payloads, const std::vector<bool>& far);
+  /// The communicators of the headers and of large payloads, which of their ranks are on other machines, and where
+  /// others leave payloads.
+  Arrivals(MPI_Comm headers, MPI_Comm payloads, const std::vector<bool>& far, const SharedMemory& shared);
 
   /// Takes out of the library what has come in; returns how many messages moved.
   int progress();
@@ -45,6 +47,7 @@ class Arrivals {
 
   const MPI_Comm headers_, payloads_;
   const std::vector<bool>& far_;
+  const SharedMemory& shared_;
   Requests<std::shared_ptr<Incoming>> receives_;
   std::vector<Queue> incoming_;  ///< by source and channel, in order of arrival
   std::deque<Frame> ready_;

@@ -71,15 +71,27 @@ int ranks_in(MPI_Comm communicator) {
   return ranks;
 }
 
+void all_gather(MPI_Comm communicator, std::span<const std::byte> own, std::span<std::byte> all) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  const auto bytes = static_cast<int>(own.size());
+  check_mpi(MPI_Iallgather(own.data(), bytes, MPI_BYTE, all.data(), bytes, MPI_BYTE, communicator, &request),
+            "tell all ranks");
+  finish(request, "tell all ranks");
+}
+
+void all_to_all(MPI_Comm communicator, std::span<const char> to, std::span<char> from) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ialltoall(to.data(), 1, MPI_CHAR, from.data(), 1, MPI_CHAR, communicator, &request), "tell each rank");
+  finish(request, "tell each rank");
+}
+
 std::vector<bool> on_other_machines(MPI_Comm communicator) {
   using Name = std::array<char, MPI_MAX_PROCESSOR_NAME>;
   Name own{};
   int length = 0;
   check_mpi(MPI_Get_processor_name(own.data(), &length), "name the machine");
   std::vector<Name> names(static_cast<std::size_t>(ranks_in(communicator)));
-  MPI_Request request = MPI_REQUEST_NULL;
-  check_mpi(MPI_Iallgather(own.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, names.data(), MPI_MAX_PROCESSOR_NAME, MPI_CHAR, communicator, &request), "tell its machine");
-  finish(request, "tell its machine");
+  all_gather(communicator, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(names)));
   std::vector<bool> far;
   for (const Name& name : names) far.push_back(name != own);
   return far;

@@ -1,6 +1,8 @@
 // Calls of the MPI library: a status other than success becomes an Error, and what is open is counted.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,10 @@ MPI_Comm duplicate(MPI_Comm communicator);
 void release(MPI_Comm& communicator);
 int rank_in(MPI_Comm communicator);
 int ranks_in(MPI_Comm communicator);
+/// One rank's bytes after the other's; all give as many. Of all ranks at once.
+void all_gather(MPI_Comm communicator, std::span<const std::byte> own, std::span<std::byte> all);
+/// What each rank says to each: `to` and `from` by rank. Of all ranks at once.
+void all_to_all(MPI_Comm communicator, std::span<const char> to, std::span<char> from);
 /// Of each rank, whether its machine is another one than this rank's. Of all ranks at once.
 std::vector<bool> on_other_machines(MPI_Comm communicator);
 

@@ -22,7 +22,8 @@ LibraryTransport::LibraryTransport(MPI_Comm parent, bool finalize)
       rank_(rank_in(headers_)),
       size_(ranks_in(headers_)),
       far_(on_other_machines(headers_)),
-      arrivals_(headers_, payloads_, far_) {}
+      shared_(headers_, far_),
+      arrivals_(headers_, payloads_, far_, shared_) {}
 
 LibraryTransport::~LibraryTransport() {
   if (abandoned_) return;  // finalizing would wait for ranks that do not answer
@@ -36,14 +37,18 @@ void LibraryTransport::send(int to, Frame frame) {
   const int tag = static_cast<int>(frame.header.channel);
   const std::span<const std::byte> bytes = frame.payload.bytes();
   const bool small = bytes.size() <= kSmall;
-  const std::size_t size = sizeof(Header) + (small ? bytes.size() : 0);
+  const std::optional<std::uint64_t> place = small ? std::nullopt : shared_.put(to, bytes);
+  const std::span<const std::byte> behind = small   ? bytes
+                                            : place ? std::as_bytes(std::span(&*place, 1))
+                                                    : std::span<const std::byte>();
+  const std::size_t size = sizeof(Header) + behind.size();
   std::shared_ptr<std::byte[]> message(new std::byte[size]);
   std::memcpy(message.get(), &frame.header, sizeof(Header));
-  if (small && !bytes.empty()) std::memcpy(message.get() + sizeof(Header), bytes.data(), bytes.size());
+  if (!behind.empty()) std::memcpy(message.get() + sizeof(Header), behind.data(), behind.size());
   MPI_Request request = MPI_REQUEST_NULL;
   check_mpi(MPI_Isend(message.get(), static_cast<int>(size), MPI_BYTE, to, tag, headers_, &request), "send");
   sends_.add(request, std::move(message));
-  if (small) return;
+  if (small || place) return;
   for_each_part(bytes.size(), far_[static_cast<std::size_t>(to)], [&](std::size_t begin, int part) {
     check_mpi(MPI_Isend(bytes.data() + begin, part, MPI_BYTE, to, tag, payloads_, &request), "send a payload");
     sends_.add(request, frame.payload.keeper());

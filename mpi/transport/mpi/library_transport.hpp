@@ -12,6 +12,7 @@
 #include "transport/mpi/idle.hpp"
 #include "transport/mpi/library_window.hpp"
 #include "transport/mpi/requests.hpp"
+#include "transport/mpi/shared_memory.hpp"
 
 namespace sounder::mpi {
 
@@ -44,6 +45,7 @@ class LibraryTransport final : public MpiTransport {
   MPI_Comm headers_, payloads_, reductions_;
   const int rank_, size_;
   const std::vector<bool> far_;  ///< ranks on other machines
+  SharedMemory shared_;
   Requests<std::shared_ptr<const void>> sends_;
   Arrivals arrivals_;
   Idle idle_;

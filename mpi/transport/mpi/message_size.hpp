@@ -6,7 +6,8 @@
 
 namespace sounder::mpi {
 
-/// Payloads up to this travel behind their header in one message, which costs a copy on the sending side.
+/// Payloads up to this travel behind their header in one message, which costs a copy on the sending side. Behind the header of a longer one is where it lies in
+/// shared memory, or nothing: then it follows in messages of its own.
 inline constexpr std::size_t kSmall = 16 << 10;
 /// The library counts in int: longer payloads are several messages.
 inline constexpr std::size_t kPart = std::size_t{1} << 30;

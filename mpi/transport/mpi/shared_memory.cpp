@@ -1,0 +1,153 @@
+#if SOUNDER_HAS_MPI
+
+#include "transport/mpi/shared_memory.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "transport/mpi/calls.hpp"
+
+namespace sounder::mpi {
+namespace {
+
+/// What a rank tells of its memory. The mark, at random, shows that a file is the one meant: another machine of the
+/// same name, or a container, has other processes.
+struct Place {
+  std::int64_t process = 0;
+  std::int32_t file = -1;  ///< none
+  std::array<std::uint32_t, 4> mark{};
+};
+
+/// What the memory begins with.
+struct Head {
+  std::array<std::uint32_t, 4> mark;
+  // Written by: the owner, to 1, and whoever reads what begins at the slot, to 0. Read by: the owner. Order: release
+  // and acquire: it was read before it is written anew. (That it was written before it is read, the message that names
+  // it sees to.)
+  std::array<std::atomic<std::uint32_t>, SharedMemory::kSlots> held;
+};
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);  // another process sees it
+
+constexpr std::size_t kHead = (sizeof(Head) + SharedMemory::kSlot - 1) / SharedMemory::kSlot * SharedMemory::kSlot;
+constexpr std::size_t kBytes = kHead + SharedMemory::kSlots * SharedMemory::kSlot;
+
+struct File {
+  explicit File(int descriptor) : number(descriptor) {}
+  ~File() {
+    if (number >= 0) ::close(number);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  const int number;
+};
+
+bool is_off() {
+  const char* const wish = std::getenv("SOUNDER_SHARED_MEMORY");
+  return wish && std::string_view(wish) == "off";
+}
+
+int make_file() {
+  if (is_off()) return -1;
+  const int file = memfd_create("sounder", MFD_CLOEXEC);
+  if (file >= 0 && ftruncate(file, static_cast<off_t>(kBytes)) == 0) return file;
+  if (file >= 0) ::close(file);
+  return -1;
+}
+
+}  // namespace
+
+class SharedMemory::Mapping {
+ public:
+  /// Null where there is no such memory.
+  static std::shared_ptr<Mapping> of(int file) {
+    struct stat facts {};
+    if (file < 0 || fstat(file, &facts) != 0 || facts.st_size != static_cast<off_t>(kBytes)) return nullptr;
+    void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    return memory == MAP_FAILED ? nullptr : std::make_shared<Mapping>(memory);
+  }
+  explicit Mapping(void* memory) : memory_(memory) {}
+  ~Mapping() { munmap(memory_, kBytes); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  Head& head() const { return *static_cast<Head*>(memory_); }
+  std::byte* slot(std::size_t number) const { return static_cast<std::byte*>(memory_) + kHead + number * kSlot; }
+
+ private:
+  void* const memory_;
+};
+
+SharedMemory::SharedMemory(MPI_Comm communicator, const std::vector<bool>& far)
+    : own_(static_cast<std::size_t>(rank_in(communicator))),
+      mappings_(far.size()),
+      seen_by_(far.size()),
+      lengths_(kSlots) {
+  const File file(make_file());
+  Place own{.process = getpid(), .file = file.number};
+  if (const std::shared_ptr<Mapping>& mapping = mappings_[own_] = Mapping::of(file.number)) {
+    std::random_device random;
+    std::ranges::generate(own.mark, std::ref(random));
+    mapping->head().mark = own.mark;
+  } else {
+    own.file = -1;
+  }
+  std::vector<Place> places(far.size());
+  all_gather(communicator, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(places)));
+  std::vector<char> seen(far.size());
+  for (std::size_t rank = 0; rank < far.size(); ++rank) {
+    const Place& place = places[rank];
+    if (rank == own_ || far[rank] || own.file < 0 || place.file < 0) continue;
+    const File other(::open(fmt::format("/proc/{}/fd/{}", place.process, place.file).c_str(), O_RDWR | O_CLOEXEC));
+    const auto mapping = Mapping::of(other.number);
+    if (!mapping || mapping->head().mark != place.mark) continue;
+    mappings_[rank] = mapping;
+    seen[rank] = 1;
+  }
+  all_to_all(communicator, seen, seen_by_);  // and nobody closes its file before all have opened it
+}
+
+std::optional<std::uint64_t> SharedMemory::put(int rank, std::span<const std::byte> bytes) {
+  if (!reaches(rank) || bytes.size() > kLargest) return std::nullopt;
+  const Mapping& memory = *mappings_[own_];
+  const std::size_t count = (bytes.size() + kSlot - 1) / kSlot;
+  for (std::size_t slot = 0, begin = 0; slot < kSlots;) {
+    std::uint32_t& length = lengths_[slot];
+    if (length != 0 && memory.head().held[slot].load(std::memory_order_acquire) != 0) {
+      begin = slot += length;
+      continue;
+    }
+    slot += std::max(1U, std::exchange(length, 0));
+    if (slot < begin + count) continue;
+    std::memcpy(memory.slot(begin), bytes.data(), bytes.size());
+    lengths_[begin] = static_cast<std::uint32_t>(count);
+    memory.head().held[begin].store(1, std::memory_order_release);
+    return begin;
+  }
+  return std::nullopt;
+}
+
+Payload SharedMemory::at(int rank, std::uint64_t place, std::size_t bytes) const {
+  const std::shared_ptr<Mapping>& memory = of(rank);
+  const std::byte* const data = memory->slot(place);
+  return Payload({data, bytes}, {data, [memory, place](const void*) {
+                                   memory->head().held[place].store(0, std::memory_order_release);
+                                 }});
+}
+
+}  // namespace sounder::mpi
+
+#endif
