@@ -33,7 +33,7 @@ std::unique_ptr<mpi::ShardTree> planted(const mpi::RowNumbers& numbers, const st
   for (const mpi::TreeNode node : mpi::subtrees(mpi::first_shard_of(rank, ranks), mpi::first_shard_of(rank + 1, ranks))) {
     mpi::RowSums sums;
     sums.count = numbers.rows();
-    sums.sums = vector;
+    sums.sums.assign(vector.begin(), vector.end());
     tree->add(node, std::move(sums));
   }
   return tree;

@@ -68,8 +68,8 @@ class BlockCodec final : public Codec {
       to = to.subspan(Block::bytes(block.size()));
     }
   }
-  static std::vector<float> read(std::span<const std::byte> from, std::size_t count) {
-    std::vector<float> floats(count);
+  static KeptVector<float> read(std::span<const std::byte> from, std::size_t count) {
+    KeptVector<float> floats(count);
     for (std::size_t i = 0; i < count; i += kCodecBlock) {
       const std::span<float> block = std::span(floats).subspan(i, std::min(kCodecBlock, count - i));
       Block::read(from.data(), block);

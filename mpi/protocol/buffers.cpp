@@ -55,14 +55,23 @@ Kept& kept() {
 
 }  // namespace
 
+std::pair<std::byte*, std::size_t> take_memory(std::size_t bytes) {
+  if (bytes >= kLeastKept)
+    if (const auto found = kept().take(bytes); found.first) return found;
+  return {new std::byte[bytes], bytes};
+}
+
+void give_memory(std::byte* memory, std::size_t bytes) {
+  if (bytes >= kLeastKept)
+    kept().put(memory, bytes);
+  else
+    delete[] memory;
+}
+
 std::shared_ptr<std::byte[]> make_buffer(std::size_t bytes) {
   if (bytes < kLeastKept) return std::shared_ptr<std::byte[]>(new std::byte[bytes]);
-  auto [buffer, size] = kept().take(bytes);
-  if (!buffer) {
-    buffer = new std::byte[bytes];
-    size = bytes;
-  }
-  return {buffer, [size = size](std::byte* done) { kept().put(done, size); }};
+  const auto [memory, size] = take_memory(bytes);
+  return {memory, [size = size](std::byte* done) { give_memory(done, size); }};
 }
 
 std::size_t kept_buffer_bytes() { return kept().total(); }

@@ -3,13 +3,33 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
+#include <vector>
 
 namespace sounder::mpi {
+
+/// Memory of at least so many bytes, and of how many; it is given back as so many, or fewer.
+std::pair<std::byte*, std::size_t> take_memory(std::size_t bytes);
+void give_memory(std::byte* memory, std::size_t bytes);
 
 /// So many bytes, not zeroed, aligned for any type up to 16 bytes. Large ones are kept when they are let go (by any thread), for the
 /// next that needs about as many: rounds send the same sizes again and again, and memory that is new to the process costs a page
 /// fault every 4 KiB, as much as to copy what it is filled with.
 std::shared_ptr<std::byte[]> make_buffer(std::size_t bytes);
+
+/// The same for vectors.
+template <class T>
+struct KeptAllocator {
+  using value_type = T;
+  KeptAllocator() = default;
+  template <class U>
+  KeptAllocator(const KeptAllocator<U>&) {}
+  T* allocate(std::size_t count) { return reinterpret_cast<T*>(take_memory(count * sizeof(T)).first); }
+  void deallocate(T* values, std::size_t count) { give_memory(reinterpret_cast<std::byte*>(values), count * sizeof(T)); }
+  friend bool operator==(const KeptAllocator&, const KeptAllocator&) { return true; }
+};
+template <class T>
+using KeptVector = std::vector<T, KeptAllocator<T>>;
 
 /// What is kept now, in bytes: at most kMostKept.
 std::size_t kept_buffer_bytes();

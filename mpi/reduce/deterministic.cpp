@@ -4,6 +4,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <ranges>
 
 #include <sounder/error.hpp>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kEager = std::size_t{64} << 10;  ///< bytes that a rank may send to all others before it knows what they have
 constexpr std::size_t kMostParts = 1024;               ///< of each rank
+constexpr std::size_t kAhead = 4;                      ///< parts of each other rank that are sent before the own of as long ago is added up
 
 struct Offer {
   std::uint64_t bytes = 0;              ///< of all subtrees of the rank
@@ -126,21 +128,30 @@ RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) con
   return nodes.top(numbers_);
 }
 
-/// Adds up the parts of this rank: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this rank.
+/// Adds up the parts of this rank, which are p = rank, rank + P, ...: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this
+/// rank. It is kAhead parts ahead with what it sends to their owners: all at once would not stay in the caches.
 Walk TreeReducer::add_up(Lane in, Lane out, const std::vector<RowSums>& roots, const std::vector<std::uint32_t>& bounds) const {
   const int ranks = endpoint_.size(), own = endpoint_.rank();
   const auto step = static_cast<std::size_t>(ranks);
-  for (std::size_t p = 0; p + 1 < bounds.size(); ++p)
-    if (p % step != static_cast<std::size_t>(own))
-      for (const RowSums& root : roots) send(in, static_cast<int>(p % step), part(root.view(), bounds[p], bounds[p + 1], numbers_));
-  for (auto p = static_cast<std::size_t>(own); p + 1 < bounds.size(); p += step) {
+  const auto of_own = [&](std::size_t p) { return std::views::transform(roots, [=, this](const RowSums& root) { return part(root.view(), bounds[p], bounds[p + 1], numbers_); }); };
+  const auto send_all = [&](std::size_t begin) {
+    if (begin + 1 >= bounds.size()) return;
+    for (int i = 1; i < ranks; ++i) {
+      const int owner = (own + i) % ranks;
+      for (const RowView& rows : of_own(begin + static_cast<std::size_t>(owner))) send(in, owner, rows);
+    }
+  };
+  for (std::size_t i = 0; i < kAhead; ++i) send_all(i * step);
+  for (std::size_t begin = 0; begin + 1 < bounds.size(); begin += step) {
+    const std::size_t p = begin + static_cast<std::size_t>(own);
+    auto roots_of_p = of_own(p);
+    auto mine = roots_of_p.begin();
     NodeViews nodes;
     std::deque<Arrived> arrived;
     for (int rank = 0; rank < ranks; ++rank) {
-      std::size_t i = 0;
       for (const TreeNode node : subtrees_of(rank)) {
         if (rank == own) {
-          nodes.add(place(node), part(roots[i++].view(), bounds[p], bounds[p + 1], numbers_));
+          nodes.add(place(node), *mine++);
         } else {
           Arrived& theirs = arrived.emplace_back();
           co_await receive(in, rank, numbers_, theirs);
@@ -149,6 +160,7 @@ Walk TreeReducer::add_up(Lane in, Lane out, const std::vector<RowSums>& roots, c
       }
     }
     const auto top = std::make_shared<const RowSums>(nodes.top(numbers_));
+    send_all(begin + kAhead * step);
     for (int i = 1; i <= ranks; ++i) send(out, (own + i) % ranks, top->view(), top);
   }
 }

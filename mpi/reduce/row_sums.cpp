@@ -24,7 +24,7 @@ bool same_rows(const RowView& left, const RowView& right) {
 }
 
 /// to = left + right, element by element; an empty side is 0.
-void add_all(std::span<const float> left, std::span<const float> right, std::vector<float>& to) {
+void add_all(std::span<const float> left, std::span<const float> right, KeptVector<float>& to) {
   if (left.empty() || right.empty()) {
     to.assign((left.empty() ? right : left).begin(), (left.empty() ? right : left).end());
     return;

@@ -9,6 +9,7 @@
 #include <sounder/kernel.hpp>
 #include <sounder/params/table.hpp>
 
+#include "protocol/buffers.hpp"
 #include "protocol/frame.hpp"
 
 namespace sounder::mpi {
@@ -53,8 +54,8 @@ struct RowSums {
   std::uint32_t count = 0;
   std::uint32_t first = 0;
   std::vector<std::uint32_t> numbers;  ///< empty where they are consecutive
-  std::vector<float> sums;
-  std::vector<float> decays;
+  KeptVector<float> sums;
+  KeptVector<float> decays;
 
   RowView view() const { return {count, first, numbers, sums, decays}; }
 };

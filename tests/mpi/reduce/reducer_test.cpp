@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include <sounder/error.hpp>
@@ -47,7 +48,7 @@ bool equal(const RowSums& a, const RowSums& b) {
   return a.count == b.count && a.first == b.first && a.numbers == b.numbers && a.sums == b.sums && a.decays == b.decays;
 }
 
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+double largest_difference(std::span<const float> a, std::span<const float> b) {
   double difference = a.size() == b.size() ? 0 : 1e30;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     difference = std::max(difference, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
