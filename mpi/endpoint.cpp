@@ -38,6 +38,10 @@ void Endpoint::send(int to, Header header, Payload payload) {
   thread_->wake();
 }
 
+void Endpoint::flush() {
+  if (!transport_->turns()) thread_->flush();
+}
+
 void Endpoint::count(int rank, std::uint64_t bytes) {
   const std::lock_guard lock(desk_->mutex);
   if (rank != rank_) desk_->bytes_sent += desk_->links[static_cast<std::size_t>(rank)].sent(bytes);

@@ -46,6 +46,9 @@ class Endpoint final : public Outbox {
   /// Any thread. Header and payload, whatever their size; never waits for the receiver. Dropped after a failure.
   void send(int to, Header header, Payload payload = {}) override;
 
+  std::shared_ptr<std::byte[]> memory(int to, std::size_t bytes) override { return transport_->memory(to, bytes); }
+  void flush() override;
+
   /// So many bytes have gone to that rank, or come from it, by another way than frames: they count as sent there in one message.
   void count(int rank, std::uint64_t bytes);
 

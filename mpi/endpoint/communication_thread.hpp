@@ -47,6 +47,7 @@ class CommunicationThread {
       fail_with(std::current_exception());
     }
   }
+  void flush();  ///< sends what lies on the desk
   Pollers& pollers() { return pollers_; }
   Watch& watch() { return watch_; }
 
@@ -54,7 +55,6 @@ class CommunicationThread {
   void live();
   std::optional<double> turn();
   bool work();
-  void flush();
   bool receive();
   void dispatch(Frame frame);
   void settle(int source);

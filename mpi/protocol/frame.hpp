@@ -74,7 +74,11 @@ class Payload {
   /// Bytes to be filled by `fill(std::span<std::byte>)`, not zeroed before, aligned for any type up to 16 bytes.
   template <class F>
   static Payload filled(std::size_t size, F fill) {
-    std::shared_ptr<std::byte[]> keeper = make_buffer(size);
+    return filled(make_buffer(size), size, fill);
+  }
+  /// The same in memory that is there.
+  template <class F>
+  static Payload filled(std::shared_ptr<std::byte[]> keeper, std::size_t size, F fill) {
     std::byte* const data = keeper.get();
     fill(std::span(data, size));
     return Payload({data, size}, std::move(keeper));
@@ -116,6 +120,10 @@ class Outbox {
   virtual ~Outbox() = default;
   /// Never waits. Sets source and bytes. `to` may be the own rank: the frame then arrives like any other.
   virtual void send(int to, Header header, Payload payload = {}) = 0;
+  /// On the communication thread: memory for a payload to that rank, perhaps where it can read it itself.
+  virtual std::shared_ptr<std::byte[]> memory(int /*to*/, std::size_t bytes) { return make_buffer(bytes); }
+  /// On the communication thread: what was sent leaves now, since more takes time to make.
+  virtual void flush() {}
 };
 
 }  // namespace sounder::mpi

@@ -97,19 +97,36 @@ void KvPulls::on_values(const Frame& frame, std::size_t server) {
     ask.waits_for = static_cast<int>(frame.header.more);
     return;
   }
+  if (first_in(frame.header) != ask.come) return;  // came twice
+  if (ask.come == 0) ask.first = frame;
   Reader reader(frame.payload.bytes());
-  const ToldState state = pull.reads() ? ToldState::read(frame.header, reader, options_.workers) : ToldState{};
-  const float* value = reader.floats().data();
-  for (const AnswerPiece& piece : ask.pieces) {
-    const std::size_t floats = map_.floats({&piece.run, 1}, &KvTable::width);
-    std::copy_n(value, floats, pull.out.data() + piece.at);
-    if (pull.reads() && servers_[server].cache && !policy_->exact()) servers_[server].cache->overwrite(piece.run, {value, floats});
-    value += floats;
-  }
+  if (ask.come == 0 && pull.reads()) ToldState::read(frame.header, reader, options_.workers);  // when all has come
+  put(pull, server, ask, reader.floats());
+  if (ask.next < ask.pieces.size()) return;
   ask.open = false;
   --pull.open;
-  if (pull.reads()) answer(pull, server, state);
+  if (pull.reads()) {
+    Reader told(ask.first.payload.bytes());
+    answer(pull, server, ToldState::read(ask.first.header, told, options_.workers));
+  }
+  ask.first = {};
   finish_if_done(frame.header.tag);
+}
+
+/// Rows of an answer, behind those that have come.
+void KvPulls::put(const Pull& pull, std::size_t server, Ask& ask, std::span<const float> values) {
+  ask.come += values.size();
+  for (; ask.next < ask.pieces.size(); ask.rows = 0, ++ask.next) {
+    const auto& [run, at] = ask.pieces[ask.next];
+    const auto width = static_cast<std::size_t>(map_.tables()[run.table].width);
+    const auto rows = static_cast<std::uint32_t>(std::min<std::size_t>(run.count - ask.rows, values.size() / width));
+    const std::span<const float> here = values.first(rows * width);
+    std::ranges::copy(here, pull.out.data() + at + ask.rows * width);
+    if (pull.reads() && servers_[server].cache && !policy_->exact()) servers_[server].cache->overwrite({run.table, rows, run.first + ask.rows}, here);
+    values = values.subspan(here.size());
+    ask.rows += rows;
+    if (ask.rows < run.count) return;
+  }
 }
 
 bool KvPulls::serve_from_cache(Pull& pull, std::size_t server) {

@@ -56,6 +56,10 @@ class KvPulls {
   struct Ask {  // one server's part of a pull
     std::vector<Run> runs;
     std::vector<AnswerPiece> pieces;  // the same, as they lie in the reader's memory
+    std::size_t come = 0;      // floats
+    std::size_t next = 0;      // the first piece that has not come whole,
+    std::uint32_t rows = 0;    // and how many of its rows have
+    Frame first{};             // of the answer
     bool open = false, by_cache = false;
     std::uint64_t own_clocks = 0;  // KvLink::canary_clocks
     int waits_for = -1;
@@ -71,6 +75,7 @@ class KvPulls {
   void send_ask(const Pull& pull, std::size_t server, Outbox& out);
   void on_advanced(const Frame& frame, std::size_t server);
   void on_values(const Frame& frame, std::size_t server);
+  void put(const Pull& pull, std::size_t server, Ask& ask, std::span<const float> values);
   bool serve_from_cache(Pull& pull, std::size_t server);
   void answer(Pull& pull, std::size_t server, const ToldState& state);
   void audit(const Pull& pull, std::size_t server, const ToldState& state);

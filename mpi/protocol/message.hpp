@@ -18,12 +18,13 @@ namespace sounder::mpi {
 /// |----------|---------|------------------------|-----------------------|--------------|--------------------------|---------|------------|
 /// | push     | bulk    | of the worker          | 1, 2, ... to a shard  | flags, runs  | others' updates it read  | rate    | processed  |
 /// | pull     | bulk    | of the worker          | of its last push      | flags, runs  | staleness or snapshot id | request | first lane |
-/// | values   | bulk    | held of every worker   | own push that is held | flags        | others' updates held     | request | first lane |
+/// | values   | bulk    | held of every worker   | own push that is held | flags, first | others' updates held     | request | first lane |
 /// | clock    | control | completed, or kLeft    | of its last push      |              |                          |         |            |
 /// | advanced | bulk    | held of every worker   | own push that is held | flags, runs  | others' updates held     |         | first lane |
 ///
 /// push:     runs, [canary update], rows.     pull: runs.
-/// values:   witness, [canary], rows.         advanced: witness, [canary], runs, rows.
+/// values:   [witness, [canary]], rows.       advanced: witness, [canary], runs, rows.
+/// An answer of many rows is several frames of values, one behind the other; `first`: so many floats came before. The first of them holds witness and canary.
 /// A witness is a clock for each worker. A canary is, for each worker, a number of lanes and the lanes. Rows of runs are local.
 /// A pull that was parked is told so by values on channel control, without payload: `more` is the worker that it waits for.
 using Flag = std::uint64_t;
@@ -39,6 +40,7 @@ inline constexpr int kFlagBits = 8;
 
 inline std::uint64_t detail_of(Flag flags, std::size_t runs) { return flags | std::uint64_t{runs} << kFlagBits; }
 inline bool has(const Header& header, Flag flag) { return (header.detail & flag) != 0; }
+inline std::size_t first_in(const Header& header) { return static_cast<std::size_t>(header.detail >> kFlagBits); }
 inline std::size_t runs_in(const Header& header) { return static_cast<std::size_t>(header.detail >> kFlagBits); }
 
 /// Takes a payload apart, front to back.

@@ -9,6 +9,38 @@
 #include "protocol/policy.hpp"
 
 namespace sounder::mpi {
+namespace {
+
+constexpr std::size_t kPieceFloats = 64 << 10;  ///< of an answer; a row may have more
+
+/// Takes so many floats off the front of runs, in whole rows.
+class RunCutter {
+ public:
+  RunCutter(const ShardMap& map, std::span<const Run> runs) : map_(map), runs_(runs) {}
+  bool empty() const { return runs_.empty(); }
+  std::vector<Run> take(std::size_t floats) {
+    std::vector<Run> piece;
+    for (; !runs_.empty() && (piece.empty() || floats > 0); done_ = 0, runs_ = runs_.subspan(1)) {
+      const Run& run = runs_.front();
+      const auto width = static_cast<std::size_t>(map_.tables()[run.table].width);
+      const std::size_t left = run.count - done_, rows = std::min(left, piece.empty() ? std::max<std::size_t>(1, floats / width) : floats / width);
+      if (rows > 0) piece.push_back({run.table, static_cast<std::uint32_t>(rows), run.first + done_});
+      if (rows < left) {
+        done_ += rows;
+        break;
+      }
+      floats -= std::min(floats, rows * width);
+    }
+    return piece;
+  }
+
+ private:
+  const ShardMap& map_;
+  std::span<const Run> runs_;
+  std::size_t done_ = 0;  ///< rows of the first run
+};
+
+}  // namespace
 
 void ShardAnswers::serve(const Frame& pull, std::uint64_t slowest, Outbox& out) {
   const Header& header = pull.header;
@@ -19,15 +51,12 @@ void ShardAnswers::serve(const Frame& pull, std::uint64_t slowest, Outbox& out) 
 
 void ShardAnswers::serve_snapshot(const Header& pull, Outbox& out) {
   const std::span<const float> copy = snapshots_.at(pull.more);
-  const std::vector<Run>& everything = state_.everything();
-  Payload payload = Payload::filled(map_.floats(everything, &KvTable::width) * sizeof(float), [&](std::span<std::byte> bytes) {
-    Writer writer(bytes);
-    for (const Run& run : everything) {
-      const auto [first, count] = state_.rows().place(run);
-      writer.put(copy.subspan(first, count));
-    }
+  const Header header{.kind = Kind::values, .channel = Channel::bulk, .tag = pull.tag};
+  send_rows(pull.source, header, nullptr, state_.everything(), out, [&](const Run& run, std::span<float> to) {
+    const auto [first, count] = state_.rows().place(run);
+    std::copy_n(copy.data() + first, count, to.data());
+    return count;
   });
-  out.send(pull.source, {.kind = Kind::values, .channel = Channel::bulk, .tag = pull.tag}, std::move(payload));
 }
 
 void ShardAnswers::serve_state(const Frame& pull, std::uint64_t slowest, Outbox& out) {
@@ -38,29 +67,53 @@ void ShardAnswers::serve_state(const Frame& pull, std::uint64_t slowest, Outbox&
   const StateView state = bounded ? state_.at(clocks_due(header.clock, header.more)) : state_.newest();
   const Witness& witness = state.held.witness;
   const Preamble preamble(witness, has(header, kCanary) ? &state.held.canary : nullptr, header.examples);
-  Payload payload = payload_for(header.source, state, preamble, {}, runs);
   const bool worker = header.source < options_.workers;
-  out.send(header.source,
-           {.kind = Kind::values,
-            .channel = Channel::bulk,
-            .tag = header.tag,
-            .clock = options_.exact ? state.clocks : slowest,
-            .sequence = worker ? witness[header.source].sequence : 0,
-            .examples = header.examples,
-            .detail = header.detail & kCanary,
-            .more = worker ? witness.updates_of_others(header.source) : 0},
-           std::move(payload));
+  const Header answer{.kind = Kind::values,
+                      .channel = Channel::bulk,
+                      .tag = header.tag,
+                      .clock = options_.exact ? state.clocks : slowest,
+                      .sequence = worker ? witness[header.source].sequence : 0,
+                      .examples = header.examples,
+                      .detail = header.detail & kCanary,
+                      .more = worker ? witness.updates_of_others(header.source) : 0};
+  send_rows(header.source, answer, &preamble, runs, out, [&](const Run& run, std::span<float> to) {
+    const std::size_t floats = state_.read(state, run, to);
+    state_.sent(header.source, std::span(&run, 1), to.first(floats));
+    return floats;
+  });
 }
 
-/// Preamble, runs that are named, and the rows of runs. The updater is told what the worker was sent.
-Payload ShardAnswers::payload_for(int rank, const StateView& state, const Preamble& preamble, std::span<const Run> named,
-                                  std::span<const Run> runs) {
+/// Piece by piece, each of whole rows: the receiver puts one in its place while the next is copied.
+template <class Read>
+void ShardAnswers::send_rows(int rank, Header header, const Preamble* preamble, std::span<const Run> runs, Outbox& out, Read read) const {
+  const Flag flags = header.detail;
+  RunCutter rest(map_, runs);
+  for (std::size_t first = 0; first == 0 || !rest.empty();) {
+    const std::size_t before = first == 0 && preamble ? preamble->bytes() : 0;
+    const std::vector<Run> piece = rest.take(kPieceFloats);
+    const std::size_t floats = map_.floats(piece, &KvTable::width), bytes = before + floats * sizeof(float);
+    header.detail = detail_of(flags, first);
+    Payload payload = Payload::filled(out.memory(rank, bytes), bytes, [&](std::span<std::byte> to) {
+      Writer writer(to);
+      if (before > 0) preamble->write(writer);
+      std::span<float> values = writer.give<float>(floats);
+      for (const Run& run : piece) values = values.subspan(read(run, values));
+    });
+    out.send(rank, header, std::move(payload));
+    if (!rest.empty()) out.flush();
+    first += floats;
+    if (floats == 0) break;
+  }
+}
+
+/// Preamble, runs that are named, and their rows. The updater is told what the worker was sent.
+Payload ShardAnswers::payload_for(int rank, const StateView& state, const Preamble& preamble, std::span<const Run> runs) {
   const std::size_t floats = map_.floats(runs, &KvTable::width);
   std::span<const float> sent;
-  Payload payload = Payload::filled(preamble.bytes() + named.size_bytes() + floats * sizeof(float), [&](std::span<std::byte> bytes) {
+  Payload payload = Payload::filled(preamble.bytes() + runs.size_bytes() + floats * sizeof(float), [&](std::span<std::byte> bytes) {
     Writer writer(bytes);
     preamble.write(writer);
-    writer.put(named);
+    writer.put(runs);
     const std::span<float> values = writer.give<float>(floats);
     std::size_t done = 0;
     for (const Run& run : runs) done += state_.read(state, run, values.subspan(done));
@@ -91,7 +144,7 @@ void ShardAnswers::send_advanced(Subscriber& to, std::uint64_t slowest, Outbox& 
   const StateView state = state_.newest();
   const Witness& witness = state.held.witness;
   const Preamble preamble(witness, to.canary ? &state.held.canary : nullptr, to.first_lane);
-  Payload payload = payload_for(to.rank, state, preamble, runs, runs);
+  Payload payload = payload_for(to.rank, state, preamble, runs);
   out.send(to.rank,
            {.kind = Kind::advanced,
             .channel = Channel::bulk,

@@ -20,6 +20,8 @@ class Transport {
   virtual int size() const = 0;
   /// Begins to send and returns; in order within a channel (see Channel). The payload stays alive until it is out.
   virtual void send(int to, Frame frame) = 0;
+  /// So many bytes to be filled with a payload for that rank: where it can read them, if there is such a place.
+  virtual std::shared_ptr<std::byte[]> memory(int /*to*/, std::size_t bytes) { return make_buffer(bytes); }
   /// The next frame that has arrived, from anyone; makes progress with what is under way.
   virtual std::optional<Frame> receive() = 0;
   /// Whether everything that was sent has left: its payloads were let go.

@@ -55,6 +55,11 @@ void LibraryTransport::send(int to, Frame frame) {
   });
 }
 
+std::shared_ptr<std::byte[]> LibraryTransport::memory(int to, std::size_t bytes) {
+  auto shared = bytes > kSmall ? shared_.take(to, bytes) : nullptr;
+  return shared ? shared : make_buffer(bytes);
+}
+
 std::optional<Frame> LibraryTransport::receive() {
   if (!arrivals_.any()) {
     const int sent = sends_.test([](auto&) {});

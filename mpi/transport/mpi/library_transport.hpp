@@ -25,6 +25,7 @@ class LibraryTransport final : public MpiTransport {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void send(int to, Frame frame) override;
+  std::shared_ptr<std::byte[]> memory(int to, std::size_t bytes) override;
   std::optional<Frame> receive() override;
   bool flushed() override;
   void sleep(double seconds) override { idle_.sleep(seconds, !sends_.empty() || arrivals_.under_way()); }

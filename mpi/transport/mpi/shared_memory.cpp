@@ -35,9 +35,9 @@ struct Place {
 /// What the memory begins with.
 struct Head {
   std::array<std::uint32_t, 4> mark;
-  // Written by: the owner, to 1, and whoever reads what begins at the slot, to 0. Read by: the owner. Order: release
-  // and acquire: it was read before it is written anew. (That it was written before it is read, the message that names
-  // it sees to.)
+  // How many payloads, in whatever process, are what begins at the slot. Written by: the owner, one more for each, and
+  // whoever lets go of one. Read by: the owner. Order: release and acquire: it was read before it is written anew.
+  // (That it was written before it is read, the message that names it sees to.)
   std::array<std::atomic<std::uint32_t>, SharedMemory::kSlots> held;
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);  // another process sees it
@@ -86,9 +86,21 @@ class SharedMemory::Mapping {
 
   Head& head() const { return *static_cast<Head*>(memory_); }
   std::byte* slot(std::size_t number) const { return static_cast<std::byte*>(memory_) + kHead + number * kSlot; }
+  /// The slot that begins there, if one does.
+  std::optional<std::size_t> slot_at(const std::byte* place) const {
+    const auto from = static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(place) - reinterpret_cast<std::uintptr_t>(slot(0)));
+    return from < kSlots * kSlot && from % kSlot == 0 ? std::optional(from / kSlot) : std::nullopt;
+  }
 
  private:
   void* const memory_;
+};
+
+/// Lets go of what begins at a slot; of the memory too, which may be the last that is left of its rank.
+struct SharedMemory::Release {
+  std::shared_ptr<Mapping> memory;
+  std::size_t slot;
+  void operator()(const std::byte*) const { memory->head().held[slot].fetch_sub(1, std::memory_order_release); }
 };
 
 SharedMemory::SharedMemory(MPI_Comm communicator, const std::vector<bool>& far)
@@ -120,32 +132,48 @@ SharedMemory::SharedMemory(MPI_Comm communicator, const std::vector<bool>& far)
   all_to_all(communicator, seen, seen_by_);  // and nobody closes its file before all have opened it
 }
 
-std::optional<std::uint64_t> SharedMemory::put(int rank, std::span<const std::byte> bytes) {
-  if (!reaches(rank) || bytes.size() > kLargest) return std::nullopt;
-  const Mapping& memory = *mappings_[own_];
-  const std::size_t count = (bytes.size() + kSlot - 1) / kSlot;
+/// The first slots that are free for so many bytes. Their first is held once.
+std::optional<std::size_t> SharedMemory::find(int rank, std::size_t bytes) {
+  if (!reaches(rank) || bytes > kLargest) return std::nullopt;
+  Head& head = mappings_[own_]->head();
+  const std::size_t count = (bytes + kSlot - 1) / kSlot;
   for (std::size_t slot = 0, begin = 0; slot < kSlots;) {
     std::uint32_t& length = lengths_[slot];
-    if (length != 0 && memory.head().held[slot].load(std::memory_order_acquire) != 0) {
+    if (length != 0 && head.held[slot].load(std::memory_order_acquire) != 0) {
       begin = slot += length;
       continue;
     }
     slot += std::max(1U, std::exchange(length, 0));
     if (slot < begin + count) continue;
-    std::memcpy(memory.slot(begin), bytes.data(), bytes.size());
     lengths_[begin] = static_cast<std::uint32_t>(count);
-    memory.head().held[begin].store(1, std::memory_order_release);
+    head.held[begin].store(1, std::memory_order_relaxed);
     return begin;
   }
   return std::nullopt;
 }
 
+std::shared_ptr<std::byte[]> SharedMemory::take(int rank, std::size_t bytes) {
+  const auto slot = find(rank, bytes);
+  if (!slot) return nullptr;
+  return {mappings_[own_]->slot(*slot), Release{mappings_[own_], *slot}};
+}
+
+std::optional<std::uint64_t> SharedMemory::put(int rank, std::span<const std::byte> bytes) {
+  if (!reaches(rank)) return std::nullopt;
+  const Mapping& memory = *mappings_[own_];
+  if (const auto there = memory.slot_at(bytes.data()); there && lengths_[*there] != 0) {
+    memory.head().held[*there].fetch_add(1, std::memory_order_relaxed);
+    return *there;
+  }
+  const auto slot = find(rank, bytes.size());
+  if (slot) std::memcpy(memory.slot(*slot), bytes.data(), bytes.size());
+  return slot;
+}
+
 Payload SharedMemory::at(int rank, std::uint64_t place, std::size_t bytes) const {
-  const std::shared_ptr<Mapping>& memory = of(rank);
-  const std::byte* const data = memory->slot(place);
-  return Payload({data, bytes}, {data, [memory, place](const void*) {
-                                   memory->head().held[place].store(0, std::memory_order_release);
-                                 }});
+  const std::shared_ptr<Mapping>& memory = mappings_[static_cast<std::size_t>(rank)];
+  std::byte* const data = memory->slot(place);
+  return Payload({data, bytes}, std::shared_ptr<std::byte[]>(data, Release{memory, place}));
 }
 
 }  // namespace sounder::mpi

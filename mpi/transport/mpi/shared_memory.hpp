@@ -26,8 +26,10 @@ class SharedMemory {
   /// SOUNDER_SHARED_MEMORY=off.
   SharedMemory(MPI_Comm communicator, const std::vector<bool>& far);
 
-  /// Copies the bytes to where that rank may read them, and returns where that is. Nothing: it does not see this
-  /// memory, or there is no room now.
+  /// So many bytes, to be filled with what is put() for that rank. Null: it does not see this memory, or there is no
+  /// room now.
+  std::shared_ptr<std::byte[]> take(int rank, std::size_t bytes);
+  /// Where that rank may read the bytes: where they are, if take() gave them, or a copy. Nothing: as take().
   std::optional<std::uint64_t> put(int rank, std::span<const std::byte> bytes);
   /// What `rank` has put at that place for this one: its slots are free again when the payload is let go.
   Payload at(int rank, std::uint64_t place, std::size_t bytes) const;
@@ -41,7 +43,8 @@ class SharedMemory {
 
  private:
   class Mapping;
-  const std::shared_ptr<Mapping>& of(int rank) const { return mappings_[static_cast<std::size_t>(rank)]; }
+  struct Release;
+  std::optional<std::size_t> find(int rank, std::size_t bytes);
 
   const std::size_t own_;
   std::vector<std::shared_ptr<Mapping>> mappings_;  ///< by rank; null: not seen
