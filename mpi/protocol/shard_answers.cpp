@@ -52,10 +52,12 @@ void ShardAnswers::serve(const Frame& pull, std::uint64_t slowest, Outbox& out) 
 void ShardAnswers::serve_snapshot(const Header& pull, Outbox& out) {
   const std::span<const float> copy = snapshots_.at(pull.more);
   const Header header{.kind = Kind::values, .channel = Channel::bulk, .tag = pull.tag};
-  send_rows(pull.source, header, nullptr, state_.everything(), out, [&](const Run& run, std::span<float> to) {
-    const auto [first, count] = state_.rows().place(run);
-    std::copy_n(copy.data() + first, count, to.data());
-    return count;
+  send_rows(pull.source, header, nullptr, state_.everything(), out, [&](std::span<const Run> runs, std::span<float> to) {
+    for (const Run& run : runs) {
+      const auto [first, count] = state_.rows().place(run);
+      std::copy_n(copy.data() + first, count, to.data());
+      to = to.subspan(count);
+    }
   });
 }
 
@@ -76,11 +78,7 @@ void ShardAnswers::serve_state(const Frame& pull, std::uint64_t slowest, Outbox&
                       .examples = header.examples,
                       .detail = header.detail & kCanary,
                       .more = worker ? witness.updates_of_others(header.source) : 0};
-  send_rows(header.source, answer, &preamble, runs, out, [&](const Run& run, std::span<float> to) {
-    const std::size_t floats = state_.read(state, run, to);
-    state_.sent(header.source, std::span(&run, 1), to.first(floats));
-    return floats;
-  });
+  send_rows(header.source, answer, &preamble, runs, out, [&](std::span<const Run> piece, std::span<float> to) { read(header.source, state, piece, to); });
 }
 
 /// Piece by piece, each of whole rows: the receiver puts one in its place while the next is copied.
@@ -96,8 +94,7 @@ void ShardAnswers::send_rows(int rank, Header header, const Preamble* preamble, 
     Payload payload = Payload::filled(out.memory(rank, bytes), bytes, [&](std::span<std::byte> to) {
       Writer writer(to);
       if (before > 0) preamble->write(writer);
-      std::span<float> values = writer.give<float>(floats);
-      for (const Run& run : piece) values = values.subspan(read(run, values));
+      read(std::span(piece), writer.give<float>(floats));
     });
     out.send(rank, header, std::move(payload));
     if (!rest.empty()) out.flush();
@@ -106,21 +103,22 @@ void ShardAnswers::send_rows(int rank, Header header, const Preamble* preamble, 
   }
 }
 
-/// Preamble, runs that are named, and their rows. The updater is told what the worker was sent.
+/// The updater is told what the worker is sent.
+void ShardAnswers::read(int rank, const StateView& state, std::span<const Run> runs, std::span<float> to) {
+  std::size_t done = 0;
+  for (const Run& run : runs) done += state_.read(state, run, to.subspan(done));
+  state_.sent(rank, runs, to);
+}
+
+/// Preamble, runs that are named, and their rows.
 Payload ShardAnswers::payload_for(int rank, const StateView& state, const Preamble& preamble, std::span<const Run> runs) {
   const std::size_t floats = map_.floats(runs, &KvTable::width);
-  std::span<const float> sent;
-  Payload payload = Payload::filled(preamble.bytes() + runs.size_bytes() + floats * sizeof(float), [&](std::span<std::byte> bytes) {
+  return Payload::filled(preamble.bytes() + runs.size_bytes() + floats * sizeof(float), [&](std::span<std::byte> bytes) {
     Writer writer(bytes);
     preamble.write(writer);
     writer.put(runs);
-    const std::span<float> values = writer.give<float>(floats);
-    std::size_t done = 0;
-    for (const Run& run : runs) done += state_.read(state, run, values.subspan(done));
-    sent = values;
+    read(rank, state, runs, writer.give<float>(floats));
   });
-  state_.sent(rank, runs, sent);
-  return payload;
 }
 
 void ShardAnswers::subscribe(const Frame& pull, std::uint64_t slowest, Outbox& out) {

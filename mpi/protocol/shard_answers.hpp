@@ -46,6 +46,7 @@ class ShardAnswers {
   void serve_state(const Frame& pull, std::uint64_t slowest, Outbox& out);
   void serve_snapshot(const Header& pull, Outbox& out);
   void send_advanced(Subscriber& to, std::uint64_t slowest, Outbox& out);
+  void read(int rank, const StateView& state, std::span<const Run> runs, std::span<float> to);
   template <class Read>
   void send_rows(int rank, Header header, const Preamble* preamble, std::span<const Run> runs, Outbox& out, Read read) const;
   Payload payload_for(int rank, const StateView& state, const Preamble& preamble, std::span<const Run> runs);
