@@ -34,6 +34,9 @@ bool by_batches(const CudaSettings& s) { return s.uses_gpu() && s.model.model ==
 
 /// Throws Error on flags that none of the chosen modes obeys.
 void check_obeyed_in_modes(const CommandLine& line, const CudaSettings& s) {
+  for (const char* const flag : {"--gpus", "--server-placement"})
+    if (line.given(flag))
+      throw Error(fmt::format("{} is of rounds at whose end GPUs add up gradients, and the modes of bench_cuda have none: give bench_mpi --mode bsp --node-mode gpu", flag));
   std::vector<std::string_view> names;
   for (const cuda::GpuMode mode : s.modes) names.push_back(name_of(cuda::kGpuModes, mode));
   check_obeyed_by_gpu(line, s.gpu, s.modes, "--mode", fmt::format("{}", fmt::join(names, ", ")));

@@ -21,7 +21,8 @@ struct FlagOfModes {
 std::vector<FlagOfModes> flags_of_modes() {
   using enum GpuMode;
   return {{"--placement", {gpu, hybrid}}, {"--update", {gpu, hybrid}}, {"--storage", {gpu, hybrid}}, {"--gpu-streams", {gpu, hybrid}},
-          {"--gpu-workers", {gpu, hybrid}}, {"--sync-ms", {hybrid}},     {"--merge", {hybrid}},        {"--gpu-data", {gpu, hybrid}}};
+          {"--gpu-workers", {gpu, hybrid}}, {"--sync-ms", {hybrid}},     {"--merge", {hybrid}},        {"--gpu-data", {gpu, hybrid}},
+          {"--gpus", {gpu, hybrid}},      {"--server-placement", {gpu, hybrid}}};
 }
 
 }  // namespace
@@ -37,6 +38,8 @@ void declare_gpu(CommandLine& line, GpuSide& gpu) {
   line.number<double>("--sync-ms", o.sync_ms, "milliseconds between two exchanges of master and mirror, 0: no pause (default: four times as long as one takes)");
   line.name("--merge", cuda::kMerges, o.merge, "how movements of both sides come together (default auto)");
   line.name("--gpu-data", cuda::kGpuData, o.gpu_data, "where the examples lie that the GPU trains on (default auto)");
+  line.number<int>("--gpus", o.gpus, fmt::format("bench_mpi, modes bsp and backup: GPUs that gather the gradients of a rank (default {})", o.gpus));
+  line.name("--server-placement", cuda::kServerPlacements, o.server_placement, "of several GPUs of a rank: where their gradients come together (default auto)");
 }
 
 void check_obeyed_by_gpu(const CommandLine& line, const GpuSide& gpu, std::span<const GpuMode> modes, const char* flag, const std::string& names) {
@@ -49,6 +52,8 @@ void check_obeyed_by_gpu(const CommandLine& line, const GpuSide& gpu, std::span<
   }
   if (gpu.device == cuda::DeviceName::none && std::ranges::any_of(modes, [](GpuMode mode) { return mode != GpuMode::cpu; }))
     throw Error(fmt::format("--device none has no GPU to train on: leave it out, or give {} another name", flag));
+  if (line.given("--server-placement") && gpu.options.gpus == 1)
+    throw Error("--server-placement does nothing with one GPU: leave it out, or give --gpus 2");
   const cuda::PlacementName placement = gpu.options.placement;
   const bool one_copy = placement != cuda::PlacementName::automatic && placement != cuda::PlacementName::mirror && placement != cuda::PlacementName::split;
   for (const char* const of_mirror : {"--sync-ms", "--merge"})
@@ -75,7 +80,9 @@ Json gpu_options(const GpuSide& gpu) {
           {"gpu_workers", or_null(o.gpu_workers)},
           {"sync_ms", or_null(o.sync_ms)},
           {"merge", name_of(cuda::kMerges, o.merge)},
-          {"gpu_data", name_of(cuda::kGpuData, o.gpu_data)}};
+          {"gpu_data", name_of(cuda::kGpuData, o.gpu_data)},
+          {"gpus", o.gpus},
+          {"server_placement", name_of(cuda::kServerPlacements, o.server_placement)}};
 }
 
 }  // namespace sounder::bench

@@ -29,6 +29,9 @@ std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& 
       if (settings.gpu.options.storage != StorageName::f32)
         return fmt::format("--storage {} is of a copy that is trained on, and mode {} gathers gradients: leave one of them out",
                            name_of(cuda::kStorages, settings.gpu.options.storage), name_of(kRankModes, mode));
+    } else if (settings.gpu.options.gpus > 1) {
+      return fmt::format("--gpus {} add up gradients, and mode {} exchanges parameters or movements: give --mode bsp or backup, or leave --gpus out",
+                         settings.gpu.options.gpus, name_of(kRankModes, mode));
     }
     if (settings.all_node_modes && cuda::status_of(settings.gpu.device).absence != cuda::Absence::none) return "there is no GPU";
   }

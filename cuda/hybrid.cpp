@@ -9,7 +9,7 @@
 
 #include "batch.hpp"
 #include "device_data.hpp"
-#include "gradient_sums.hpp"
+#include "gathering.hpp"
 #include "hybrid.hpp"
 #include "mirror.hpp"
 #include "split.hpp"
@@ -58,15 +58,21 @@ StepProgram program_of(Device& device, const GpuOptions& options, const Kernel& 
   return program;
 }
 
-std::unique_ptr<Device> make_device(DeviceName device, int number) {
-  if (const DeviceStatus status = status_of(device); status.absence != Absence::none) throw Error(status.sentence);
-  return device == DeviceName::emu ? make_emulated_device() : make_cuda_device(number);
+/// Those of the rank with this local number: its GPUs are the next ones behind those of the rank before.
+std::vector<std::unique_ptr<Device>> make_devices(const GpuOptions& options, DeviceName name, int number) {
+  if (const DeviceStatus status = status_of(name); status.absence != Absence::none) throw Error(status.sentence);
+  if (const int here = name == DeviceName::emu ? kMostGpus : cuda_devices(); options.gpus > here)
+    throw Error(fmt::format("--gpus {} are more than are here: give --gpus {}{}", options.gpus, here, here > 1 ? " or fewer" : ""));
+  std::vector<std::unique_ptr<Device>> devices;
+  for (int i = 0; i < options.gpus; ++i) devices.push_back(name == DeviceName::emu ? make_emulated_device() : make_cuda_device(number * options.gpus + i));
+  return devices;
 }
 
 class HybridBackend final : public Backend, private Gatherer {
  public:
-  HybridBackend(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu)
-      : options_(options), device_(std::move(device)), cpu_(std::move(cpu)), streams_(*device_, options.gpu_streams) {
+  HybridBackend(const GpuOptions& options, std::unique_ptr<Device> device, std::vector<std::unique_ptr<Device>> others, std::unique_ptr<Backend> cpu)
+      : options_(options), device_(std::move(device)), cpu_(std::move(cpu)), streams_(*device_, options.gpu_streams),
+        gathering_(*device_, streams_, std::move(others), options) {
     check_cpu(options_, *cpu_);
   }
 
@@ -84,29 +90,30 @@ class HybridBackend final : public Backend, private Gatherer {
     const std::optional<BatchShape> shape = batch_shape_of(kernel, options_.batch);
     kernel_ = &kernel;
     parameters_ = &parameters;
-    gathering_ = device_->program(kernel, {.nonzeros = nonzeros, .gathers = true});
     dealer_.reset();
     if (plan_.split) dealer_.emplace(kernel, data, *program.owned, both());
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
-    sums_.reset();
     mirror_.reset();
     const bool resident = is_resident(options_.gpu_data, device_->caps(), kernel.layout.floats() * sizeof(float), data);
     if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program.owned : std::nullopt, options_.storage);
-    streams_.prepare({.kernel = &kernel,
-                      .data = &ordered,
-                      .resident = resident,
-                      .mirror_bytes = mirror_ ? mirror_->bytes() : 0,
-                      .program = program,
-                      .batches = shape,
-                      .cells = cells(),
-                      .workers = shape ? options_.gpu_streams
-                                       : options_.gpu_workers.value_or(workers_for(data, device_->caps(), program.lanes, options_.update_form() != UpdateName::racy))});
+    const StreamJob job{.kernel = &kernel,
+                        .data = &ordered,
+                        .resident = resident,
+                        .mirror_bytes = mirror_ ? mirror_->bytes() : 0,
+                        .program = program,
+                        .batches = shape,
+                        .cells = cells(),
+                        .workers = shape ? options_.gpu_streams
+                                         : options_.gpu_workers.value_or(workers_for(data, device_->caps(), program.lanes, options_.update_form() != UpdateName::racy))};
+    streams_.prepare(job);
+    gathering_.prepare(job, parameters, nonzeros);
     followed_ = false;
     if (both()) cpu_->prepare(kernel, ordered, parameters);
   }
 
   void run(const Round& round, ChunkQueue& queue) override {
-    before_round_ = streams_.examples();
+    if (gathering_.several()) throw Error(fmt::format("--gpus {} add up gradients, and this mode exchanges parameters: give --mode bsp or backup, or --gpus 1", options_.gpus));
+    before_round_ = of_gpus();
     if (dealer_) dealer_->open(round, queue, team().size());
     bring_mirror(round.untouched && followed_);
     followed_ = true;
@@ -124,11 +131,11 @@ class HybridBackend final : public Backend, private Gatherer {
   int visits() const override { return 1; }
   Telemetry telemetry() const override {
     Telemetry telemetry = both() ? cpu_->telemetry() : Telemetry{};
-    telemetry.gpu_updates = streams_.examples();
+    telemetry.gpu_updates = of_gpus();
     return telemetry;
   }
   std::string remark() const override {
-    std::string text = fmt::format("{}: placement {}, {}; {}", device_->caps().name, name_of(kPlacements, plan_.placement), plan_.why, streams_.remark());
+    std::string text = fmt::format("{}: placement {}, {}; {}", device_->caps().name, name_of(kPlacements, plan_.placement), plan_.why, streams_.remark()) + gathering_.remark();
     if (dealer_) text += fmt::format("; an exchange is of {} bytes, that of a mirror of all would be of {}", mirror_->bytes_exchanged(), mirror_->bytes());
     return text;
   }
@@ -137,6 +144,8 @@ class HybridBackend final : public Backend, private Gatherer {
   bool both() const { return options_.mode == GpuMode::hybrid; }
   /// What the GPU trains on.
   Cells cells() const { return mirror_ ? mirror_->cells() : parameters_->cells(); }
+  /// Examples that GPUs have taken.
+  std::uint64_t of_gpus() const { return streams_.examples() + gathering_.examples_of_others(); }
 
   // --- gathering
 
@@ -144,21 +153,17 @@ class HybridBackend final : public Backend, private Gatherer {
   void begin(const Round&, ChunkQueue& queue) override {
     if (dealer_) throw Error("--placement split deals examples out, and gradients are of those that a round has: give --placement mirror");
     if (options_.storage != StorageName::f32) throw Error(fmt::format("--storage {} is of a copy that is trained on, and gradients are gathered at floats: give --storage f32", name_of(kStorages, options_.storage)));
-    if (!gathering_.start) throw Error(fmt::format("--model {} has no kernel that gathers gradients: give a mode that exchanges parameters, or train on CPU threads alone", kernel_->name));
-    before_round_ = streams_.examples();
-    if (!sums_) sums_.emplace(*device_, *parameters_);
-    bring_mirror(false);
-    sums_->clear(streams_.stream());
+    if (!gathering_.can_gather()) throw Error(fmt::format("--model {} has no kernel that gathers gradients: give a mode that exchanges parameters, or train on CPU threads alone", kernel_->name));
+    before_round_ = of_gpus();
+    if (!gathering_.several()) bring_mirror(false);
     expect(queue);
     gathered_ = &queue;
-    streams_.gather(queue, gathering_, sums_->cells(cells()), sums_->decays());
+    gathering_.begin(queue);
   }
   Gathered end() override {
-    std::exception_ptr error;
-    streams_.join(error);
-    if (error) std::rethrow_exception(error);
+    const Gathered sums = gathering_.end();
     remember(*gathered_);
-    return sums_->bring(streams_.stream());
+    return sums;
   }
 
   // --- training
@@ -213,7 +218,7 @@ class HybridBackend final : public Backend, private Gatherer {
   /// Of the GPU in the updates of the round so far.
   float share(const ChunkQueue& queue) const {
     const auto taken = static_cast<double>(queue.taken());
-    const auto own = static_cast<double>(streams_.examples() - before_round_);
+    const auto own = static_cast<double>(of_gpus() - before_round_);
     return taken > 0 ? static_cast<float>(std::min(1., own / taken)) : 0.5f;
   }
 
@@ -225,11 +230,10 @@ class HybridBackend final : public Backend, private Gatherer {
   Plan plan_;
   std::optional<Mirror> mirror_;
   std::optional<Dealer> dealer_;
-  StepProgram gathering_;
-  std::optional<GradientSums> sums_;  ///< of modes that gather,
-  ChunkQueue* gathered_ = nullptr;    ///< and from where they do
+  ChunkQueue* gathered_ = nullptr;    ///< from where modes gather that do
   StreamTeam streams_;
-  std::uint64_t before_round_ = 0;    ///< examples of the streams
+  Gathering gathering_;
+  std::uint64_t before_round_ = 0;    ///< examples of the GPUs
   std::size_t held_from_ = 0;         ///< the first owned row that the device holds
   bool followed_ = false;             ///< the mirror holds what the last round left
   double gpu_per_cpu_ = 8;            ///< examples of the GPU for each of the CPU, in the last round
@@ -247,26 +251,30 @@ DeviceStatus status_of(DeviceName device) {
   return cuda_status();
 }
 
-std::unique_ptr<Backend> make_hybrid(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu) {
+std::unique_ptr<Backend> make_hybrid(const GpuOptions& options, std::unique_ptr<Device> device, std::unique_ptr<Backend> cpu,
+                                     std::vector<std::unique_ptr<Device>> others) {
   options.validate();
-  return std::make_unique<HybridBackend>(options, std::move(device), std::move(cpu));
+  return std::make_unique<HybridBackend>(options, std::move(device), std::move(others), std::move(cpu));
 }
 
 std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName device, std::unique_ptr<Backend> cpu, int number) {
   options.validate();
   if (options.mode == GpuMode::cpu) return cpu;
-  return make_hybrid(options, make_device(device, number), std::move(cpu));
+  std::vector<std::unique_ptr<Device>> devices = make_devices(options, device, number);
+  std::unique_ptr<Device> first = std::move(devices[0]);
+  devices.erase(devices.begin());
+  return make_hybrid(options, std::move(first), std::move(cpu), std::move(devices));
 }
 
 Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, const Backend& cpu, int number, const Dataset* data) {
   options.validate();
   if (options.mode == GpuMode::cpu) return {};
   check_cpu(options, cpu);
-  const auto device = make_device(name, number);
+  const auto devices = make_devices(options, name, number);
   Plan plan;
-  program_of(*device, options, kernel, 1, plan);
-  if (data) is_resident(options.gpu_data, device->caps(), kernel.layout.floats() * sizeof(float), *data);
-  return device->caps();
+  program_of(*devices[0], options, kernel, 1, plan);
+  if (data) is_resident(options.gpu_data, devices[0]->caps(), kernel.layout.floats() * sizeof(float), *data);
+  return devices[0]->caps();
 }
 
 }  // namespace sounder::cuda

@@ -10,6 +10,7 @@ namespace sounder::cuda {
 
 void GpuOptions::validate() const {
   if (gpu_streams < 1 || gpu_streams > 64) throw Error(fmt::format("--gpu-streams {} is out of range: give 1 to 64", gpu_streams));
+  if (gpus < 1 || gpus > kMostGpus) throw Error(fmt::format("--gpus {} is out of range: give 1 to {}", gpus, kMostGpus));
   if (gpu_workers && (*gpu_workers < 1 || *gpu_workers > 1 << 20))
     throw Error(fmt::format("--gpu-workers {} is out of range: give 1 to {}", *gpu_workers, 1 << 20));
   if (batch < 1 || batch > 1 << 16) throw Error(fmt::format("--batch {} is out of range for a GPU: give 1 to {}", batch, 1 << 16));

@@ -89,7 +89,7 @@ void StreamTeam::begin(Work work) {
 double StreamTeam::join(std::exception_ptr& first) {
   for (auto& task : tasks_) task->join(first);
   tasks_.clear();
-  return *std::max_element(ends_.begin(), ends_.end());
+  return ends_.empty() ? 0 : *std::max_element(ends_.begin(), ends_.end());
 }
 
 /// At most `most` chunks; with a feed, on their way to the device.

@@ -40,7 +40,7 @@ compile() {  # SOURCE
   esac >"$object.log" 2>&1 || { cat "$object.log" >&2; return 1; }
 }
 begin=$(date +%s)
-sources="cuda/kernels/*.cu bench/gpu/*.cu cuda/device/cuda/*.cpp cuda/placement.cpp bench/gpu/*.cpp"
+sources="cuda/kernels/*.cu bench/gpu/*.cu cuda/device/cuda/*.cpp cuda/device/emulated.cpp cuda/placement.cpp cuda/servers.cpp bench/gpu/*.cpp bench/gpu/servers/*.cpp"
 cores=$(nproc) running=
 for source in $sources; do
   compile "$source" &
@@ -50,7 +50,14 @@ for source in $sources; do
   [ $# -lt "$cores" ] || { wait "$1" || exit 2; shift; running=$*; }
 done
 for process in $running; do wait "$process" || exit 2; done
-g++ "$objects"/*.o -L"$cuda/lib64" -L"$cuda/lib" -lcudart_static -lpthread -ldl -lrt -o "$out/gpu_roofs" || exit 2
+link() {  # PROGRAM OBJECT...
+  program=$1
+  shift
+  g++ "$@" -L"$cuda/lib64" -L"$cuda/lib" -lcudart_static -lpthread -ldl -lrt -o "$out/$program" || exit 2
+}
+# shellcheck disable=SC2046  # words on purpose
+link gpu_roofs $(ls "$objects"/*.o | grep -v bench_gpu_servers_)
+link gpu_servers "$objects"/cuda_*.o "$objects"/bench_gpu_servers_*.o
 grep -h -A1 'Function properties\|spill' "$objects"/*.cu.o.log >"$out/ptxas.log"
 echo "built for $arch in $(($(date +%s) - begin)) s; spilling kernels: $(grep 'spill' "$out/ptxas.log" | grep -vc ' 0 bytes spill stores, 0 bytes spill loads')"
 
@@ -83,6 +90,15 @@ roofs copy 20
 roofs mf 60
 roofs logistic 60
 roofs mlp 40
+# Where gradients of several GPUs come together; where there is one, several play on it, and sums are held to be right alone.
+gpus=$(grep -c '^GPU ' "$out/gpu.log" 2>/dev/null)
+if [ "${gpus:-0}" -gt 1 ]; then
+  step servers 60 "$out/gpu_servers" --device cuda --gpus $((gpus < 8 ? gpus : 8))
+else
+  summary="${summary}servers        skipped: it takes two GPUs; 4 play on one in the next step
+"
+fi
+step shared 60 "$out/gpu_servers" --device cuda --gpus 4 --share --megabytes 40
 sanitizer=$(command -v compute-sanitizer || echo "$cuda/bin/compute-sanitizer")
 if [ -x "$sanitizer" ]; then
   for tool in memcheck initcheck synccheck; do
@@ -96,6 +112,6 @@ fi
 roofs bus 60
 roofs exactness 40
 
-for log in conservation copy mf logistic mlp bus exactness; do [ $device = emu ] || grep -v '^[^ ]*: [0-9.e+]* ' "$out/$log.log"; done
+for log in conservation copy mf logistic mlp servers shared bus exactness; do [ $device = emu ] || [ ! -e "$out/$log.log" ] || grep -v '^[^ ]*: [0-9.e+]* ' "$out/$log.log"; done
 printf '\n%s' "$summary"
 exit $failed

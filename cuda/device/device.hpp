@@ -48,6 +48,14 @@ struct Exchanged {
   std::uint32_t seed = 0;             ///< another one for each exchange
 };
 
+/// A sum of vectors: to[i] = (from[0][i] + from[1][i]) + ... `to` may be one of them. All lie in the memory of one device, at multiples of 16 bytes.
+struct VectorSum {
+  float* to = nullptr;
+  const float* from[kMostGpus] = {};
+  int count = 0;  ///< of the vectors
+  std::size_t floats = 0;
+};
+
 class Device;
 
 /// The mini-batches of a stream, with the memory that they take. Used as the stream is, which outlives them.
@@ -71,6 +79,9 @@ class Stream {
   /// lost; one of a CPU thread between the read and the write of its cell can be (as in hogwild), and of a mirror of 16 bits too.
   virtual void reconcile(const Exchanged&) = 0;
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// From the memory of `peer`, another device, to that of this stream's.
+  virtual void copy_from(Device& peer, void* to, const void* from, std::size_t bytes) = 0;
+  virtual void add_up(const VectorSum&) = 0;
   /// All bits 0.
   virtual void clear(void* memory, std::size_t bytes) = 0;
   /// What is asked of this stream from now on begins when all that was asked of `other` so far is done. Nobody blocks.
@@ -88,6 +99,8 @@ class Device {
   /// `urgent`: goes before other streams.
   virtual std::unique_ptr<Stream> stream(bool urgent = false) = 0;
   virtual StepProgram program(const Kernel&, const StepForm&) = 0;
+  /// Lets this device reach the memory of `peer`, a device of the same kind. False: it cannot, and copies take the way over the host.
+  virtual bool reach(Device& peer) = 0;
   /// Throws Error if there is nothing to multiply matrices with.
   virtual void require_products() const {}
 };
@@ -99,5 +112,7 @@ std::unique_ptr<Device> make_emulated_device(std::size_t bytes = kEmulatedBytes)
 std::unique_ptr<Device> make_cuda_device(int number = 0);
 /// Whether there is one.
 DeviceStatus cuda_status();
+/// Their number.
+int cuda_devices();
 
 }  // namespace sounder::cuda

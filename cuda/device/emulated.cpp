@@ -1,5 +1,4 @@
 // The emulated device: a stream is a thread that does its work in order, a worker's lanes are played by it (lanes/sim_lanes.hpp).
-#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -14,11 +13,13 @@
 #include <sounder/error.hpp>
 
 #include "device/device.hpp"
+#include "device/heap.hpp"
 #include "kernels/group_view.hpp"
 #include "kernels/models.hpp"
 #include "kernels/sim_access.hpp"
 #include "kernels/sim_batches.hpp"
 #include "kernels/sim_exchange.hpp"
+#include "kernels/sim_vectors.hpp"
 #include "lanes/sim_lanes.hpp"
 
 namespace sounder::cuda {
@@ -26,7 +27,7 @@ namespace {
 
 class EmulatedStream final : public Stream {
  public:
-  EmulatedStream() : thread_([this] { run(); }) {}
+  explicit EmulatedStream(std::shared_ptr<const Heap> heap) : heap_(std::move(heap)), thread_([this] { run(); }) {}
   ~EmulatedStream() override {
     {
       const std::lock_guard lock(door_);
@@ -48,6 +49,12 @@ class EmulatedStream final : public Stream {
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     add([=] { std::memcpy(to, from, bytes); });
+  }
+  void copy_from(Device& peer, void* to, const void* from, std::size_t bytes) override;
+  void add_up(const VectorSum& sum) override {
+    heap_->check(sum.to, sum.floats * sizeof(float));
+    for (int k = 0; k < sum.count; ++k) heap_->check(sum.from[k], sum.floats * sizeof(float));
+    add([sum] { play_add_up(sum); });
   }
   void clear(void* memory, std::size_t bytes) override {
     add([=] { std::memset(memory, 0, bytes); });
@@ -94,7 +101,8 @@ class EmulatedStream final : public Stream {
     }
   }
 
-  std::mutex door_;  ///< guards all fields but the thread
+  const std::shared_ptr<const Heap> heap_;
+  std::mutex door_;  ///< guards all below but the thread
   std::condition_variable changed_;
   std::deque<std::function<void()>> work_;
   bool busy_ = false, ending_ = false;
@@ -153,24 +161,24 @@ void play_narrow(const void* model, const Segment& segment, void*) {
 
 class EmulatedDevice final : public Device {
  public:
-  explicit EmulatedDevice(std::size_t bytes) { caps_.total_bytes = caps_.free_bytes = bytes; }
+  explicit EmulatedDevice(std::size_t bytes) : heap_(std::make_shared<Heap>(bytes)) { caps_.total_bytes = caps_.free_bytes = bytes; }
   const Caps& caps() const override { return caps_; }
 
   std::shared_ptr<void> allocate(Where where, std::size_t bytes) override {
-    const std::size_t taken = where == Where::device ? bytes : 0;
-    if (used_->fetch_add(taken, std::memory_order_relaxed) + taken > caps_.total_bytes) {
-      used_->fetch_sub(taken, std::memory_order_relaxed);
-      throw Error("the emulated device has no memory left: give it less data or fewer factors");
-    }
     const std::size_t floats = bytes / sizeof(float) + 1;
     auto* const memory = static_cast<float*>(::operator new(floats * sizeof(float), std::align_val_t{kAlignment}));
+    const auto free = [](void* p) { ::operator delete(p, std::align_val_t{kAlignment}); };
+    std::shared_ptr<void> block(memory, free);
+    if (where == Where::device) {
+      if (!heap_->take(memory, bytes)) throw Error("the emulated device has no memory left: give it less data or fewer factors");
+      block = {memory, [heap = heap_, block](void* p) { heap->give_back(p); }};
+    }
     std::fill_n(memory, floats, where == Where::device ? std::numeric_limits<float>::quiet_NaN() : 0.f);
-    return {memory, [used = used_, taken](void* p) {
-              ::operator delete(p, std::align_val_t{kAlignment});
-              used->fetch_sub(taken, std::memory_order_relaxed);
-            }};
+    return block;
   }
-  std::unique_ptr<Stream> stream(bool) override { return std::make_unique<EmulatedStream>(); }
+  std::unique_ptr<Stream> stream(bool) override { return std::make_unique<EmulatedStream>(heap_); }
+  bool reach(Device&) override { return true; }
+  const Heap& heap() const { return *heap_; }
 
   StepProgram program(const Kernel& kernel, const StepForm& form) override {
     StepProgram program;
@@ -194,9 +202,7 @@ class EmulatedDevice final : public Device {
 
  private:
   static constexpr std::size_t kAlignment = 4096;
-  /// Bytes of device memory handed out; outlives this with the last of them. Written and read by whoever allocates and frees; relaxed,
-  /// a count alone.
-  std::shared_ptr<std::atomic<std::size_t>> used_ = std::make_shared<std::atomic<std::size_t>>(0);
+  const std::shared_ptr<Heap> heap_;
   Caps caps_{.name = "emulated device",
              .compute_capability = 90,
              .multiprocessors = 1,
@@ -204,6 +210,12 @@ class EmulatedDevice final : public Device {
              .l2_bytes = std::size_t{1} << 20,
              .concurrent_managed_access = true};
 };
+
+void EmulatedStream::copy_from(Device& peer, void* to, const void* from, std::size_t bytes) {
+  static_cast<EmulatedDevice&>(peer).heap().check(from, bytes);
+  heap_->check(to, bytes);
+  copy(to, from, bytes);
+}
 
 }  // namespace
 

@@ -10,6 +10,7 @@ DeviceStatus cuda_status() {
   return {Absence::not_built, "this build has no CUDA: install the CUDA toolkit (nvcc on PATH) and build anew, or give --device emu"};
 }
 
+int cuda_devices() { return 0; }
 std::unique_ptr<Device> make_cuda_device(int) { throw Error(cuda_status().sentence); }
 
 }  // namespace sounder::cuda

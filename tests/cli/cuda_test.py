@@ -209,6 +209,8 @@ class BadInput(CudaTest):
             self.bad(*SMALL, *EMULATED, "--mode", "gpu", flag, value, says=[f"{flag} does nothing with --mode gpu", "hybrid"])
         for flag, value in (("--sync-ms", 1), ("--merge", "sum")):
             self.bad(*SMALL, *EMULATED, "--placement", "host", flag, value, says=[f"{flag} does nothing with --placement host", "give --placement mirror"])
+        for flag, value in (("--gpus", 2), ("--gpus", 1), ("--server-placement", "cpu")):
+            self.bad(*SMALL, *EMULATED, flag, value, says=[f"{flag} is of rounds", "give bench_mpi --mode bsp --node-mode gpu"])
         self.bad(*SMALL, *EMULATED, "--batch", 64, says=["--batch does nothing in mode hogwild"])
         self.bad(*SMALL, "--mode", "cpu", "--model", "mlp", "--batch", 64, says=["--batch does nothing in mode hogwild"])
         self.bad(*SMALL, *EMULATED, "--model", "mlp", "--batch", "all", says=["--batch all", "give a number"])

@@ -44,7 +44,7 @@ class Documents(ProgramTest):
 
     def test_tables_of_the_gpu(self):
         page = (ROOT / "docs/gpu.md").read_text()
-        for flag in "--mode", "--placement", "--update", "--merge", "--gpu-data":
+        for flag in "--mode", "--placement", "--update", "--merge", "--gpu-data", "--server-placement":
             said = subprocess.run([os.environ["SOUNDER_BENCH_CUDA"], flag, "?"], capture_output=True, text=True, timeout=60).stderr
             names = set(re.search("give one of (.*)", said).group(1).split(", "))
             table = re.search(rf"^\| `{flag}` \|.*?\n\n", page, re.M | re.S).group()

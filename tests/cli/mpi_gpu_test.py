@@ -41,6 +41,26 @@ class GpusInRanks(RanksTest):
             if summary["node_mode"] == "gpu":
                 self.assertGreater(summary["gpu_updates"], 0)
 
+    def test_several_gpus_of_a_rank_add_up_what_one_gathers(self):
+        flags = (*SPAM, *TWO, *EMULATED, "--mode", "bsp")
+        threads = self.records(*flags, "--node-mode", "hogwild,gpu")["summary"][0]["train_loss"]
+        one = self.records(*flags, "--node-mode", "gpu")["summary"][0]["train_loss"]
+        self.assertLess(abs(one / threads - 1), 1e-5)
+        for gpus, placement, name in ((1, (), None), (2, (), "spread"), (2, ("cpu",), "cpu"), (2, ("gpu",), "gpu"), (3, ("spread",), "spread")):
+            with self.subTest(gpus=gpus, placement=placement):
+                records = self.records(*flags, "--node-mode", "gpu,hybrid", "--gpus", gpus, *(("--server-placement", *placement) if placement else ()))
+                for run, summary in zip(records["run"], records["summary"]):
+                    self.assertLess(abs(summary["train_loss"] / one - 1), 1e-5, summary["node_mode"])
+                    self.assertEqual(run["options"]["gpus"], gpus)
+                    self.assertEqual(run["options"]["server_placement"], placement[0] if placement else "auto")
+                    self.assertEqual(f"{gpus} GPUs, server placement {name}, " in summary["remark"], gpus > 1, summary["remark"])
+                    self.assertEqual(summary["gpu_updates"] + summary["cpu_updates"], sum(rank["examples"] for rank in summary["ranks_detail"]))
+                self.assertEqual(records["summary"][0]["gpu_updates"], 3 * EXAMPLES)
+                if gpus > 1:  # of rank 0; all have had a part
+                    self.assertTrue(all(int(n) > 0 for n in records["summary"][0]["remark"].split("examples of each: ")[1].split()))
+        slow = self.records(*flags, "--node-mode", "gpu", "--gpus", "2", "--step", "0.01")["summary"][0]["train_loss"]
+        self.assertGreater(abs(slow / one - 1), 1e-2)  # another step is seen
+
     def test_what_cannot_be_is_refused(self):
         for flags, says in (((*TWO, *EMULATED, "--mode", "bsp", "--deterministic", "--node-mode", "gpu"), ["--deterministic", "--node-mode hogwild"]),
                             (("--transport", "sim", "--ranks", "2", "--device", "emu", "--node-mode", "hybrid"), ["--transport sim", "--transport inproc"]),
@@ -51,7 +71,15 @@ class GpusInRanks(RanksTest):
                             ((*TWO, *EMULATED, "--node-mode", "gpu", "--placement", "split"), ["--placement split", "--placement mirror"]),
                             ((*TWO, *EMULATED, "--mode", "bsp", "--node-mode", "gpu", "--storage", "bf16"), ["--storage bf16", "mode bsp"]),
                             ((*TWO, *EMULATED, "--mode", "bsp", "--node-mode", "gpu", "--model", "mlp"), ["--model mlp", "mode bsp"]),
-                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--model", "cut"), ["cut"])):
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--model", "cut"), ["cut"]),
+                            ((*TWO, "--gpus", "2"), ["--gpus does nothing with --node-mode hogwild", "gpu or hybrid"]),
+                            *(((*TWO, *EMULATED, "--node-mode", "gpu", "--gpus", n), [f"--gpus {n} is out of range", "give 1 to 8"]) for n in ("0", "9")),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--gpus", "all"), ["--gpus", "whole number"]),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--server-placement", "cpu"), ["--server-placement does nothing with one GPU", "give --gpus 2"]),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--gpus", "2", "--server-placement", "host"), ["--server-placement", "auto, cpu, gpu, spread"]),
+                            *(((*TWO, *EMULATED, "--node-mode", "gpu", "--gpus", "2", "--mode", mode), [f"--gpus 2 add up gradients, and mode {mode}", "give --mode bsp"])
+                              for mode in ("ssp", "local")),
+                            ((*TWO, *EMULATED, "--node-mode", "gpu", "--gpus", "2", "--placement", "pinned"), ["--placement pinned keeps one for all", "give --placement mirror"])):
             with self.subTest(flags=flags):
                 self.bad(*SPAM, *flags, "--curve", self.folder / "run.jsonl", says=says)
                 self.assertFalse((self.folder / "run.jsonl").exists())

@@ -122,6 +122,13 @@ class EmittedKernels(unittest.TestCase):
             self.assertTrue(kernel.has(r"ld\.relaxed\.sys\.global\.v4\.f32"))
             self.assertLessEqual(kernel.registers, 104 if "<true>" in kernel.name else 80)
 
+    def test_vectors_are_added_in_whole_packs_without_fused_steps(self):
+        for kernel in self.each(self.families["vectors"], 1):
+            for access in "ld", "st":
+                self.assertTrue(kernel.has(rf"{access}\.global\.v4\.f32"))
+            self.assertFalse(kernel.has(r"fma"))
+            self.assertLessEqual(kernel.registers, 40)
+
 
 if __name__ == "__main__":
     unittest.main()

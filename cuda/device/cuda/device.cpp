@@ -10,6 +10,7 @@
 #include "kernels/batches.hpp"
 #include "kernels/exchange.hpp"
 #include "kernels/families.hpp"
+#include "kernels/vectors.hpp"
 
 namespace sounder::cuda {
 namespace {
@@ -56,6 +57,12 @@ class CudaStream final : public Stream {
   void copy(void* to, const void* from, std::size_t bytes) override {
     use();
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_), "copy to or from the GPU");
+  }
+  void copy_from(Device& peer, void* to, const void* from, std::size_t bytes) override;
+  void add_up(const VectorSum& sum) override {
+    use();
+    start_add(sum, stream_);
+    check(cudaGetLastError(), "start to add vectors");
   }
   void clear(void* memory, std::size_t bytes) override {
     use();
@@ -109,8 +116,10 @@ class CudaDevice final : public Device {
   explicit CudaDevice(int number)
       : number_(number), caps_(caps_of(number)), memory_(number, managed_budget(caps_), caps_.concurrent_managed_access) {
     preload_exchange();
+    preload_vectors();
   }
 
+  int number() const { return number_; }
   const Caps& caps() const override { return caps_; }
   std::shared_ptr<void> allocate(Where where, std::size_t bytes) override { return memory_.allocate(where, bytes); }
   std::unique_ptr<Stream> stream(bool urgent) override { return std::make_unique<CudaStream>(number_, urgent); }
@@ -125,6 +134,20 @@ class CudaDevice final : public Device {
     if (!program.start) program = families::softmax(*kernel.type, form);
     return program;
   }
+  bool reach(Device& peer) override {
+    const int other = static_cast<CudaDevice&>(peer).number_;
+    if (other == number_) return true;
+    int reaches = 0;
+    check(cudaDeviceCanAccessPeer(&reaches, number_, other), "ask which GPUs reach each other");
+    if (!reaches) return false;
+    check(cudaSetDevice(number_), "use the GPU");
+    const cudaError_t result = cudaDeviceEnablePeerAccess(other, 0);
+    if (result == cudaErrorPeerAccessAlreadyEnabled)
+      cudaGetLastError();  // nothing that later calls should report
+    else
+      check(result, "let one GPU reach another");
+    return true;
+  }
 
  private:
   int number_;
@@ -132,13 +155,22 @@ class CudaDevice final : public Device {
   Memory memory_;
 };
 
+void CudaStream::copy_from(Device& peer, void* to, const void* from, std::size_t bytes) {
+  use();
+  check(cudaMemcpyPeerAsync(to, device_, from, static_cast<CudaDevice&>(peer).number(), bytes, stream_), "copy from one GPU to another");
+}
+
 }  // namespace
+
+int cuda_devices() {
+  int devices = 0;
+  check(cudaGetDeviceCount(&devices), "count the GPUs");
+  return devices;
+}
 
 std::unique_ptr<Device> make_cuda_device(int number) {
   if (const DeviceStatus status = cuda_status(); status.absence != Absence::none) throw Error(status.sentence);
-  int devices = 0;
-  check(cudaGetDeviceCount(&devices), "count the GPUs");
-  return std::make_unique<CudaDevice>(number % devices);
+  return std::make_unique<CudaDevice>(number % cuda_devices());
 }
 
 }  // namespace sounder::cuda

@@ -13,7 +13,7 @@ namespace sounder::cuda {
 DeviceStatus status_of(DeviceName device);
 
 /// A backend for fit: `cpu` steps on the CPU's part of each round and evaluates (in mode gpu it only evaluates). `number` picks
-/// one of several GPUs, modulo their number: a rank gives its local rank. Throws Error if there is no such device, if the model has no kernel, if
+/// the one of several GPUs, modulo their number, or with --gpus the next so many: a rank gives its local rank. Throws Error if there is no such device, if the model has no kernel, if
 /// the rule is not sgd, or if the placement cannot work.
 std::unique_ptr<Backend> make_backend(const GpuOptions& options, DeviceName device, std::unique_ptr<Backend> cpu, int number = 0);
 

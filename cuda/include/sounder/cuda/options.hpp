@@ -68,6 +68,16 @@ inline constexpr std::array<Named<GpuDataName>, 3> kGpuData{{
     {GpuDataName::stream, "stream", "chunks are copied while those before are trained on, two buffers a stream"},
 }};
 
+/// Where the gradients of a rank's GPUs come together, and from where parameters go out to them.
+enum class ServerPlacement { automatic, cpu, gpu, spread };
+inline constexpr std::array<Named<ServerPlacement>, 4> kServerPlacements{{
+    {ServerPlacement::automatic, "auto", "spread where every GPU reaches every other, else cpu; the choice and its reason are printed"},
+    {ServerPlacement::cpu, "cpu", "in the host's memory: each GPU sends all to it"},
+    {ServerPlacement::gpu, "gpu", "on the first GPU: the others send all to it"},
+    {ServerPlacement::spread, "spread", "on all of them: each adds up a part, and the others send it theirs of that"},
+}};
+inline constexpr int kMostGpus = 8;  ///< of a rank
+
 /// Field names are the flags.
 struct GpuOptions {
   GpuMode mode = GpuMode::hybrid;
@@ -82,6 +92,8 @@ struct GpuOptions {
   /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it.
   bool may_split = true;
   GpuDataName gpu_data = GpuDataName::automatic;
+  int gpus = 1;                      ///< of a rank, in rounds that gather gradients
+  ServerPlacement server_placement = ServerPlacement::automatic;
 
   /// Unless it is given: red; racy where cells have 16 bits.
   UpdateName update_form() const { return update.value_or(storage == StorageName::f32 ? UpdateName::red : UpdateName::racy); }
