@@ -46,9 +46,11 @@ void Gathering::begin(ChunkQueue& queue) {
   if (!sums_) sums_.emplace(devices(), plan_.placement, *parameters_);
   if (servers_) servers_->distribute(parameters_->memory().data(), copies_);
   for (std::size_t i = 0; i < members_.size(); ++i) sums_->clear(i, members_[i].streams->stream());
+  // Devices are alike: each has an equal part, or the first to start would take all of a small round.
+  const std::size_t part = several() ? (queue.left() + members_.size() - 1) / members_.size() : StreamTeam::kAnyNumber;
   std::exception_ptr error;
   for (std::size_t i = 0; i < members_.size() && !error; ++i) try {
-      members_[i].streams->gather(queue, members_[i].program, sums_->cells(i, members_[i].cells), sums_->decays());
+      members_[i].streams->gather(queue, members_[i].program, sums_->cells(i, members_[i].cells), sums_->decays(), part);
     } catch (...) {
       error = std::current_exception();
     }

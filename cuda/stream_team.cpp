@@ -69,8 +69,8 @@ void StreamTeam::start(ChunkQueue& queue, float rate, std::size_t skipped, std::
   begin({queue, common(queue, rate, skipped), job_.program, skipped, std::move(stepped)});
 }
 
-void StreamTeam::gather(ChunkQueue& queue, const StepProgram& program, const Cells& cells, std::ptrdiff_t decays) {
-  Work work{queue, common(queue, -1, 0), program, 0, {}};
+void StreamTeam::gather(ChunkQueue& queue, const StepProgram& program, const Cells& cells, std::ptrdiff_t decays, std::size_t most_chunks) {
+  Work work{queue, common(queue, -1, 0), program, 0, {}, most_chunks};
   work.common.cells = cells;
   work.common.decays = decays;
   begin(std::move(work));
@@ -78,6 +78,7 @@ void StreamTeam::gather(ChunkQueue& queue, const StepProgram& program, const Cel
 
 void StreamTeam::begin(Work work) {
   begun_ = Clock::now();
+  allowed_.store(work.most_chunks, std::memory_order_relaxed);
   ends_.assign(static_cast<std::size_t>(drivers()), 0);
   for (std::size_t i = 0; i < ends_.size(); ++i)
     tasks_.push_back(std::make_unique<Task>([this, i, work] {
@@ -92,13 +93,23 @@ double StreamTeam::join(std::exception_ptr& first) {
   return ends_.empty() ? 0 : *std::max_element(ends_.begin(), ends_.end());
 }
 
+/// At most `most` of the chunks that are left to this team.
+std::size_t StreamTeam::reserve(std::size_t most) {
+  std::size_t allowed = allowed_.load(std::memory_order_relaxed);
+  while (!allowed_.compare_exchange_weak(allowed, allowed - std::min(most, allowed), std::memory_order_relaxed)) {
+  }
+  return std::min(most, allowed);
+}
+
 /// At most `most` chunks; with a feed, on their way to the device.
 std::optional<StreamTeam::Taken> StreamTeam::take(const Work& work, std::size_t most, ChunkFeed* feed) {
   const std::size_t part = std::max<std::size_t>(1, work.queue.left() / (kLastTakes * static_cast<std::size_t>(drivers())));
   most = std::min(most, part);
   if (feed) most = std::min(most, feed->chunks());
+  const std::size_t reserved = reserve(most);
   std::size_t first = 0, last = 0;
-  if (!work.queue.take(most, first, last)) return {};
+  if (reserved == 0 || !work.queue.take(reserved, first, last)) return {};
+  allowed_.fetch_add(reserved - (last - first), std::memory_order_relaxed);
   Taken taken{.segment = work.common, .chunks = last - first, .last = work.queue.range(last - 1)};
   for (std::size_t i = first; i < last; ++i) taken.examples += work.queue.range(i).size();
   // As soon as they are taken: the exchange asks for our part in those.

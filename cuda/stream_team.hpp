@@ -37,14 +37,16 @@ struct StreamJob {
 
 class StreamTeam {
  public:
+  static constexpr std::size_t kAnyNumber = std::size_t{1} << 62;
+
   StreamTeam(Device& device, int streams);
 
   void prepare(const StreamJob& job);
   /// Starts all streams on the chunks of the queue, in segments of a few milliseconds, and returns. `skipped`: example 0 of the queue is this one
   /// of the data. `stepped`, if given, is told by any stream how many examples it has stepped on. join() must follow.
   void start(ChunkQueue& queue, float rate, std::size_t skipped = 0, std::function<void(std::size_t)> stepped = {});
-  /// The same, with another program on other cells: see Segment::decays.
-  void gather(ChunkQueue& queue, const StepProgram& program, const Cells& cells, std::ptrdiff_t decays);
+  /// The same, with another program on other cells (see Segment::decays), and on so many chunks at most.
+  void gather(ChunkQueue& queue, const StepProgram& program, const Cells& cells, std::ptrdiff_t decays, std::size_t most_chunks = kAnyNumber);
   /// Waits for all; their first error stays in `first`. Returns how many seconds the last one was at work.
   double join(std::exception_ptr& first);
 
@@ -67,6 +69,7 @@ class StreamTeam {
     const StepProgram& program;
     std::size_t skipped;
     std::function<void(std::size_t)> stepped;
+    std::size_t most_chunks = kAnyNumber;
   };
 
   /// Streams at work: each has a worker at least.
@@ -74,6 +77,7 @@ class StreamTeam {
   Segment common(const ChunkQueue& queue, float rate, std::size_t skipped);
   void begin(Work work);
   void bring_examples(const ChunkQueue& queue);
+  std::size_t reserve(std::size_t most);
   std::optional<Taken> take(const Work& work, std::size_t most, ChunkFeed* feed);
   void drive(std::size_t number, Work work);
 
@@ -89,6 +93,9 @@ class StreamTeam {
   Clock::time_point begun_;
   // Written by: the streams' tasks. Read by: the exchange and telemetry. Order: relaxed; a count alone.
   std::atomic<std::uint64_t> examples_{0};
+  // Chunks of the round that are left to this team. Written and read by: the streams' tasks, and begin() before there are any. Order: relaxed; a
+  // count alone, and what a chunk holds is ordered by the queue's round.
+  std::atomic<std::size_t> allowed_{0};
 };
 
 }  // namespace sounder::cuda

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <sstream>
 
 #include <sounder/error.hpp>
 
@@ -99,6 +100,12 @@ TEST_SUITE("cuda") {
             CHECK(distance(one.sums, several.sums) < 1e-5);
             CHECK(distance(one.decays, several.decays) < 1e-5);
             CHECK(several.on_gpus == one.on_gpus);
+            std::istringstream parts(several.remark.substr(several.remark.find("examples of each: ") + 18));
+            double share = 0;
+            for (int i = 0; i < gpus; ++i) {
+              parts >> share;
+              CHECK(share / static_cast<double>(several.on_gpus) == doctest::Approx(1. / gpus).epsilon(0.2));
+            }
             CHECK(several.remark.find(std::to_string(gpus) + " GPUs") != std::string::npos);
           }
         }
