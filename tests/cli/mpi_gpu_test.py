@@ -42,7 +42,7 @@ class GpusInRanks(RanksTest):
                 self.assertGreater(summary["gpu_updates"], 0)
 
     def test_several_gpus_of_a_rank_add_up_what_one_gathers(self):
-        flags = (*SPAM, *TWO, *EMULATED, "--mode", "bsp", "--batch", "1024")  # 4 chunks of 128 examples for each rank
+        flags = (*SPAM, *TWO, *EMULATED, "--mode", "bsp", "--batch", "2048")  # chunks for all GPUs of a rank
         threads = self.records(*flags, "--node-mode", "hogwild,gpu")["summary"][0]["train_loss"]
         one = self.records(*flags, "--node-mode", "gpu")["summary"][0]["train_loss"]
         self.assertLess(abs(one / threads - 1), 1e-5)
