@@ -63,7 +63,7 @@ Carried Servers::reduce(std::span<float* const> vectors) {
       sum.from[peer] = room;
       room += (part.floats + kPack - 1) / kPack * kPack;
     }
-    streams_[i]->add_up(sum);
+    if (sum.count > 1) streams_[i]->add_up(sum);
   }
   return finish();
 }

@@ -91,7 +91,7 @@ Links measure_links(const std::vector<Device*>& devices, std::size_t floats, int
   return links;
 }
 
-double measure_adding(Device& device, std::size_t floats, int vectors) {
+double measure_adding(Device& device, std::size_t floats, int vectors, int repeat) {
   std::vector<std::shared_ptr<void>> memory;
   VectorSum sum{.to = nullptr, .from = {}, .count = vectors, .floats = floats};
   const auto stream = device.stream();
@@ -101,12 +101,13 @@ double measure_adding(Device& device, std::size_t floats, int vectors) {
     stream->clear(memory.back().get(), floats * sizeof(float));
   }
   sum.to = static_cast<float*>(memory[0].get());
-  stream->add_up(sum);
-  stream->wait();
-  return seconds([&] {
-    stream->add_up(sum);
-    stream->wait();
-  });
+  std::vector<double> times;
+  for (int i = 0; i < repeat; ++i)
+    times.push_back(seconds([&] {
+      stream->add_up(sum);
+      stream->wait();
+    }));
+  return median(times);
 }
 
 Formula formula_of(ServerPlacement placement, double n) {

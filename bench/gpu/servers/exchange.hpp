@@ -20,7 +20,7 @@ struct Links {
 Links measure_links(const std::vector<Device*>& devices, std::size_t floats, int repeat);
 
 /// Seconds that one device needs to add up so many vectors that are there.
-double measure_adding(Device& device, std::size_t floats, int vectors);
+double measure_adding(Device& device, std::size_t floats, int vectors, int repeat);
 
 /// Of n devices: how many whole vectors the busiest link carries to add up, and as many again to hand out.
 struct Formula {

@@ -100,7 +100,7 @@ int run(const Settings& s) {
   fmt::print("GB/s of one link, and of all of them together: to the host {:.3g} and {:.3g}, from it {:.3g} and {:.3g}, between GPUs {:.3g} and {:.3g}\n",
              links.to_host.one / 1e9, links.to_host.all / 1e9, links.from_host.one / 1e9, links.from_host.all / 1e9, links.between.one / 1e9, links.between.all / 1e9);
   fmt::print("gradients of {} MB, milliseconds to add up + to hand out; adding {} of them on one GPU takes {:.3g} of these\n\n", s.megabytes, all.size(),
-             1e3 * measure_adding(*all[0], floats, static_cast<int>(all.size())));
+             1e3 * measure_adding(*all[0], floats, static_cast<int>(all.size()), s.repeat));
   fmt::print("{:<8} {:<13} {:>10} {:>15} {:>15} {:>15} {:>15} {:>8} {:>8}\n", "", "vectors over", "MB over", "16 GB/s a link", "links of", "all links", "", "of", "of all");
   fmt::print("{:<8} {:<13} {:>10} {:>15} {:>15} {:>15} {:>15} {:>8} {:>8}\n", "servers", "a link", "a link", "(the text)", "their own", "together", "measured", "own", "together");
 
