@@ -2,7 +2,7 @@
 // Guarantee: after every round a rank and one neighbour of --topology, drawn anew, replace the parameters of both by their mean: one pair at
 //   a time, each average of both ranks' newest values, and what a rank learned in a round is added to what it has by then. So the
 //   sum over the ranks is that of all movements, to rounding. At the end all ranks hold the exact mean, the same bits. Rule state
-//   never travels. One rank: the node's mode, to rounding.
+//   never travels. One rank: the node's mode exactly.
 // Staleness: unbounded: a round trains on the parameters as they were at its begin; measured, in averages with others until it ends.
 // Cost per round: a message with all weights to the neighbour, and one back; a refused one costs the first alone.
 // Blocks when: never for another rank's training; only for a neighbour's answer, which its communication thread gives at once. A neighbour
@@ -65,34 +65,41 @@ class AdPsgd final : public RankDiscipline {
   ~AdPsgd() override { setting_.endpoint.ignore(Kind::pair); }
 
   void run(const RankRound& round, const std::function<void()>& pad) override {
+    if (alone()) {
+      setting_.backend.run(round.round, round.queue);
+      pad();
+      return telemetry_.staleness_updates.add(0);
+    }
     const std::uint64_t begin = read();
     setting_.backend.run(round.round, round.queue);
     pad();
     std::vector<float> moved = packed_of(setting_);
     for (std::size_t i = 0; i < moved.size(); ++i) moved[i] -= base_[i];
     Signal answered;
-    int other = -1;
+    const int other = neighbours_[draw_.below(neighbours_.size())];
     {
       const std::lock_guard lock(mutex_);
       telemetry_.staleness_updates.add(pair_->averages() - begin);
       pair_->move(moved);
       ++rounds_;
-      if (!neighbours_.empty()) {
-        other = neighbours_[draw_.below(neighbours_.size())];
-        answered_ = &answered;
-        pair_->ask(other, setting_.endpoint);
-      }
+      answered_ = &answered;
+      pair_->ask(other, setting_.endpoint);
     }
-    if (other >= 0) await(answered, other);
+    await(answered, other);
     read();
   }
 
-  void refresh() override { read(); }
+  void refresh() override {
+    if (!alone()) read();
+  }
 
   void finish() override {
     barrier(setting_.endpoint);  // each has had its last answer: nothing is under way
     setting_.endpoint.ignore(Kind::pair);
-    read();
+    if (alone())
+      base_ = packed_of(setting_);
+    else
+      read();
     std::vector<float> mean = base_;
     MeanReducer(setting_.endpoint, setting_.kernel.layout).reduce(mean, 1);
     if (audit_.on()) audit_.mean(setting_.endpoint, rounds_, checksum(base_), 1, mean);
@@ -126,6 +133,9 @@ class AdPsgd final : public RankDiscipline {
       throw;
     }
   }
+
+  /// Nobody asks this rank, and it asks nobody: its values are the parameters, which need no copy in every round.
+  bool alone() const { return neighbours_.empty(); }
 
   /// Brings the rank's values into the parameters. Returns how many averages they are of.
   std::uint64_t read() {

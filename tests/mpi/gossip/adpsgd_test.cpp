@@ -237,6 +237,10 @@ TEST_SUITE("mpi") {
         CHECK(outcomes[rank].telemetry.staleness_updates.count() == static_cast<std::uint64_t>(rounds[rank]));
       }
     }
+    const Herd alone = herd_of("ring", {200}, honest);
+    std::vector<float> weights = start_weights(alone.layout);
+    for (int round = 0; round < 200; ++round) alone.train(0, round, weights);
+    CHECK(run(alone)[0].end == weights);  // to the bit: not as moved away from a copy and added to it again
     const Herd herd = herd_of("ring", {30, 30, 30, 30}, [](std::vector<float> values) { return std::make_unique<KeepsItsOwn>(std::move(values)); });
     CHECK(error_of(herd, run(herd)) > 0.01);
   }
