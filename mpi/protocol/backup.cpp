@@ -61,9 +61,11 @@ void BackupServer::decide(bool goodbye, Outbox& out) {
     declare(std::move(verdict), step.gradients.at(step.order.front()).header.more, out);
     return;
   }
-  // Training is over where too few are left: fewer gradients than needed never count. An empty step lets go who waits.
+  // Training is over where too few are left: fewer gradients than needed never count. An empty step lets go who waits: who has given a
+  // gradient, or was taken out. All ranks are told of it, so that one for each that leaves would be P x P messages.
+  const bool waits = !step.order.empty() || (goodbye && members_.size() < plan_.members.size());
   const auto gone = static_cast<std::size_t>(std::ranges::count_if(members_, [&](int rank) { return left_.contains(rank); }));
-  if (members_.size() - gone < needed && (goodbye || !step.order.empty())) declare({}, 0, out);
+  if (waits && members_.size() - gone < needed) declare({}, 0, out);
 }
 
 void BackupServer::declare(Verdict verdict, std::uint64_t more, Outbox& out) {

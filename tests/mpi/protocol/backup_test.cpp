@@ -199,6 +199,15 @@ TEST_SUITE("mpi") {
     CHECK(caught > 90);
   }
 
+  TEST_CASE("backup: ranks that leave are not as many steps, of which all ranks would be told") {
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      const Case c{.ranks = 64, .backup = 16, .steps = 5, .seed = seed, .owners = 16};
+      const Ended ended = simulate(c);
+      REQUIRE(ended.all_left);
+      for (const auto& rank : ended.ranks) CHECK(rank->seen.size() <= static_cast<std::size_t>(c.steps) + 3);
+    }
+  }
+
   TEST_CASE("backup: one slow rank slows nobody down, and without backups it slows all") {
     double alike = 0, one_slow = 0, without = 0;
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
