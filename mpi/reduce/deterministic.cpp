@@ -9,14 +9,15 @@
 #include <sounder/error.hpp>
 
 #include "collectives.hpp"
+#include "modes/owners.hpp"
 #include "reduce/walk.hpp"
 
 namespace sounder::mpi {
 namespace {
 
 constexpr std::size_t kEager = std::size_t{64} << 10;  ///< bytes that a rank may send to all others before it knows what they have
-constexpr std::size_t kMostParts = 1024;               ///< of each rank
-constexpr std::size_t kAhead = 4;                      ///< parts of each other rank that are sent before the own of as long ago is added up
+constexpr std::size_t kMostParts = 1024;               ///< of each owner
+constexpr std::size_t kAhead = 4;                      ///< parts of each other owner that are sent before the own of as long ago is added up
 
 struct Offer {
   std::uint64_t bytes = 0;              ///< of all subtrees of the rank
@@ -56,7 +57,8 @@ TreeReducer::TreeReducer(Endpoint& endpoint, const RowNumbers& numbers, const Tr
     : endpoint_(endpoint),
       numbers_(numbers),
       chunk_bytes_(std::max<std::size_t>(64, options.chunk_bytes)),
-      workers_(options.workers > 0 ? options.workers : endpoint.size()) {
+      workers_(options.workers > 0 ? options.workers : endpoint.size()),
+      owners_(owners_of(numbers_.floats(), endpoint.size())) {
   load_before_.reserve(std::size_t{numbers_.rows()} + 1);
   double before = 0;
   for (std::size_t table = 0; table < numbers_.tables(); ++table)
@@ -114,8 +116,9 @@ RowSums TreeReducer::sum(ShardTree& shards) {
     decays |= other.decays != 0;
   }
   if (all_told) return top_of(told, sizeof(Offer));
-  const std::size_t each = std::clamp<std::size_t>(most / static_cast<std::size_t>(ranks) / chunk_bytes_, 1, kMostParts);
-  return in_parts(roots, each * static_cast<std::size_t>(ranks), decays);
+  const auto owners = static_cast<std::size_t>(owners_);
+  const std::size_t each = std::clamp<std::size_t>(most / owners / chunk_bytes_, 1, kMostParts);
+  return in_parts(roots, each * owners, decays);
 }
 
 /// The top of the tree from the subtrees that each rank told, behind `skip` bytes.
@@ -128,19 +131,24 @@ RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) con
   return nodes.top(numbers_);
 }
 
-/// Adds up the parts of this rank, which are p = rank, rank + P, ...: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this
+/// Adds up the parts of this rank if it is an owner, p = rank, rank + owners, ...: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this
 /// rank. It is kAhead parts ahead with what it sends to their owners: all at once would not stay in the caches.
 Walk TreeReducer::add_up(Lane in, Lane out, const std::vector<RowSums>& roots, const std::vector<std::uint32_t>& bounds) const {
   const int ranks = endpoint_.size(), own = endpoint_.rank();
-  const auto step = static_cast<std::size_t>(ranks);
-  const auto of_own = [&](std::size_t p) { return std::views::transform(roots, [=, this](const RowSums& root) { return part(root.view(), bounds[p], bounds[p + 1], numbers_); }); };
+  const auto step = static_cast<std::size_t>(owners_);
+  const auto of_own = [&](std::size_t p) { return std::views::transform(roots, [&, p](const RowSums& root) { return part(root.view(), bounds[p], bounds[p + 1], numbers_); }); };
   const auto send_all = [&](std::size_t begin) {
     if (begin + 1 >= bounds.size()) return;
-    for (int i = 1; i < ranks; ++i) {
-      const int owner = (own + i) % ranks;
+    for (int i = 0; i < owners_; ++i) {
+      const int owner = (own + i) % owners_;
+      if (owner == own) continue;
       for (const RowView& rows : of_own(begin + static_cast<std::size_t>(owner))) send(in, owner, rows);
     }
   };
+  if (own >= owners_) {
+    for (std::size_t begin = 0; begin + 1 < bounds.size(); begin += step) send_all(begin);
+    co_return;
+  }
   for (std::size_t i = 0; i < kAhead; ++i) send_all(i * step);
   for (std::size_t begin = 0; begin + 1 < bounds.size(); begin += step) {
     const std::size_t p = begin + static_cast<std::size_t>(own);
@@ -169,7 +177,7 @@ Walk TreeReducer::add_up(Lane in, Lane out, const std::vector<RowSums>& roots, c
 Walk TreeReducer::collect(Lane lane, std::size_t parts, bool decays, RowSums& sum) const {
   for (std::size_t p = 0; p < parts; ++p) {
     Arrived arrived;
-    co_await receive(lane, static_cast<int>(p % static_cast<std::size_t>(endpoint_.size())), numbers_, arrived);
+    co_await receive(lane, static_cast<int>(p % static_cast<std::size_t>(owners_)), numbers_, arrived);
     const RowView& rows = arrived.rows;
     for (std::size_t i = 0; i < rows.count; ++i) sum.numbers.push_back(rows.number(i));
     sum.sums.insert(sum.sums.end(), rows.sums.begin(), rows.sums.end());
@@ -179,7 +187,7 @@ Walk TreeReducer::collect(Lane lane, std::size_t parts, bool decays, RowSums& su
   }
 }
 
-/// Part p of the rows is added up by rank p % P.
+/// Part p of the rows is added up by rank p % owners.
 RowSums TreeReducer::in_parts(const std::vector<RowSums>& roots, std::size_t parts, bool decays) {
   const std::vector<std::uint32_t> bounds = cuts(parts);
   RowSums sum;
