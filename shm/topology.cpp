@@ -49,6 +49,16 @@ std::vector<int> in_worker_order(hwloc_topology_t topology, hwloc_const_cpuset_t
   return cpus;
 }
 
+/// All processing units of this machine. Asked once: the answer is found by a walk over /sys, and by going to each core in turn, which
+/// many teams in one process need not do again.
+const std::vector<int>& machine_order() {
+  static const std::vector<int> order = [] {
+    const Topology topology = load_topology(nullptr);
+    return topology ? in_worker_order(topology.get(), nullptr) : std::vector<int>{};
+  }();
+  return order;
+}
+
 bool pin_to(const std::vector<int>& cpus) {
   std::vector<unsigned long> mask(kMaskBytes / sizeof(unsigned long));
   auto* set = reinterpret_cast<cpu_set_t*>(mask.data());
@@ -65,9 +75,8 @@ std::vector<int> usable_cpus() {
   auto* allowed = reinterpret_cast<cpu_set_t*>(mask.data());
   if (sched_getaffinity(0, kMaskBytes, allowed) < 0) return {0};
 
-  if (const Topology topology = load_topology(nullptr))
-    for (const int cpu : in_worker_order(topology.get(), nullptr))
-      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), kMaskBytes, allowed)) cpus.push_back(cpu);
+  for (const int cpu : machine_order())
+    if (CPU_ISSET_S(static_cast<std::size_t>(cpu), kMaskBytes, allowed)) cpus.push_back(cpu);
   if (cpus.empty())  // no topology to be had: the mask alone
     for (int cpu = 0; cpu < kMaskBytes * 8; ++cpu)
       if (CPU_ISSET_S(static_cast<std::size_t>(cpu), kMaskBytes, allowed)) cpus.push_back(cpu);
