@@ -108,20 +108,23 @@ def scale(curves, target):
     most = max(workers for curve in curves.values() for workers, _, _ in curve)
     if first:
         ideal = sorted(first)[len(first) // 2]
-        left.plot([1, most], [ideal, ideal / most], color=INK, linewidth=1.2, linestyle="--", label="P times as fast")
+        left.plot([1, most], [ideal, ideal / most], color=INK, linewidth=1.2, linestyle="--")
+        left.annotate("P times as fast", (most, ideal / most), (-26, 2), textcoords="offset points", ha="right", fontsize=8.5)
+    counts = sorted({workers for curve in curves.values() for workers, _, _ in curve})
     for mode, curve in curves.items():
         colour, marker = plots.STYLES[mode]
+        never = ", ".join(f"{count:g}" for count in counts if count not in [point[0] for point in curve])
         for axes, part in ((left, 1), (right, 2)):
             axes.plot([point[0] for point in curve], [point[part] for point in curve], color=colour, marker=marker, markersize=5.5, linewidth=1.6,
-                      label=mode if axes is left else None, alpha=0.9)
+                      label=f"{mode} (never with {never})" if never else mode, alpha=0.9)
     for axes, title in ((left, f"virtual seconds to a training loss of {target:g}"), (right, "passes over the set until then")):
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_xticks(sorted({workers for curve in curves.values() for workers, _, _ in curve}))
+        axes.set_xticks(counts)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.set(xlabel="workers")
         axes.set_title(title, loc="left", weight="bold", fontsize=11)
-    left.legend(frameon=False, fontsize=8.5, ncols=2)
+    right.legend(frameon=False, fontsize=8.5, loc="upper left")
     return figure

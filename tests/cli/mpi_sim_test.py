@@ -54,6 +54,15 @@ class Simulated(RanksTest):
         self.assertEqual(run["summary"][0]["examples"], 320)
         self.assertEqual(len(run["summary"][0]["ranks_detail"]), 200)
 
+    def test_hundreds_of_ranks_are_the_same_twice(self):
+        flags = ("--ranks", 200, "--mode", "bsp,adpsgd,backup", "--batch", "all", "--sim", "compute=20us,vary=0.5,jitter=0.5")
+        self.assertEqual(self.lines(*flags), self.lines(*flags))
+
+    def test_one_rank_of_adpsgd_ends_after_its_rounds(self):
+        """One more may begin before the word to stop has come."""
+        rank = self.records(*RUN, *self.data, "--ranks", 1, "--mode", "adpsgd", "--batch", 8)["summary"][0]["ranks_detail"][0]
+        self.assertIn(rank["rounds"], (80, 81))
+
     def test_what_a_person_sees(self):
         self.assertIn("simulated ranks, virtual seconds", self.good(*RUN, *self.data, "--ranks", 2).stdout)
 
