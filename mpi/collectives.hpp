@@ -51,6 +51,12 @@ std::shared_ptr<const T> one_for_all(Endpoint& endpoint, const Make& make) {
   return {all, &*all->value};
 }
 
+/// What all ranks have made alike: one of them, where they take turns.
+template <class T>
+std::shared_ptr<const T> one_of_all(Endpoint& endpoint, T own) {
+  return one_for_all<T>(endpoint, [&own] { return std::move(own); });
+}
+
 /// The sum over the ranks, added in the order of the ranks: the same bits everywhere.
 template <class T>
 std::vector<T> all_sum(Endpoint& endpoint, std::span<const T> mine) {

@@ -82,7 +82,8 @@ void RankCurve::start(const Parameters& parameters) {
 }
 
 void RankCurve::take(const Parameters& parameters, const Progress::Declared& when) {
-  pack(parameters, packed_.emplace_back(good_.size()));
+  packed_.emplace_back();
+  if (!rank_0_keeps() || endpoint_.rank() == 0) pack(parameters, packed_.back() = std::vector<float>(good_.size()));
   lockstep_.push_back(when);
 }
 
@@ -144,12 +145,19 @@ std::vector<float> RankCurve::bring(int point, RankDiscipline& mode) {
     mode.pull_point(point, packed);
     return packed;
   }
+  if (rank_0_keeps() && point <= taken())
+    return *one_for_all<std::vector<float>>(endpoint_, [&] { return std::move(packed_[static_cast<std::size_t>(point - first_epoch_) - 1]); });
   if (trains() && point <= taken()) packed = std::move(packed_[static_cast<std::size_t>(point - first_epoch_) - 1]);
   if (entry_.replicas_differ)
     average_over_ranks(endpoint_, trainers_, packed);
   else if (workers_ < endpoint_.size())
     copy_from(endpoint_, 0, packed);
   return packed;
+}
+
+/// Of ranks that take turns and hold the same bits, one needs to keep them until they are evaluated: a thousand copies are a thousand times the memory.
+bool RankCurve::rank_0_keeps() const {
+  return endpoint_.transport().turns() && entry_.pace == Pace::lockstep && !entry_.replicas_differ && workers_ == endpoint_.size();
 }
 
 Point RankCurve::point_of(int point, const Progress::Declared& when, const RankEvaluator::Losses& losses) const {

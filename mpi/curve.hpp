@@ -50,6 +50,7 @@ class RankCurve {
 
  private:
   bool trains() const { return problem_.train.data.size() > 0; }
+  bool rank_0_keeps() const;
   void evaluate_all(const std::vector<Progress::Declared>& of_rank_0, RankDiscipline& mode);
   bool add(int point, const Progress::Declared& when, std::vector<float> packed);
   void note_target(const Point& point);
@@ -73,7 +74,7 @@ class RankCurve {
   std::vector<float> good_;      ///< the parameters of the last one
   std::optional<double> target_seconds_;
   std::optional<std::vector<float>> merged_;  ///< what the mode has made of all ranks' parameters at the end: those of the last point
-  std::vector<std::vector<float>> packed_;  ///< by point of this run; empty again once evaluated
+  std::vector<std::vector<float>> packed_;  ///< by point of this run; empty again once evaluated, and where rank 0 keeps them
   int evaluated_;                ///< points
   std::vector<Progress::Declared> lockstep_;
 };

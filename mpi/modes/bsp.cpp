@@ -29,6 +29,7 @@
 #include <sounder/params/touches.hpp>
 
 #include "batch.hpp"
+#include "collectives.hpp"
 #include "gradients/collector.hpp"
 #include "gradients/gradient_rows.hpp"
 #include "gradients/shard_order.hpp"
@@ -48,18 +49,19 @@ constexpr const char* kSumLimit = "sum limit";
 BspScales::BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts, double counted)
     : rounds_(rounds_of_epoch(setting.all_examples, batch_of(setting.options, setting.mpi, setting.all_examples))),
       examples_(counted * static_cast<double>(setting.all_examples) / static_cast<double>(rounds_)),
-      shares_(census(setting.endpoint, setting.kernel, setting.data,
-                     setting.shard_begins.empty() ? Range{} : Range{setting.shard_begins.front(), setting.shard_begins.back()},
-                     setting.all_examples)),
+      shares_(one_of_all(setting.endpoint,
+                         census(setting.endpoint, setting.kernel, setting.data,
+                                setting.shard_begins.empty() ? Range{} : Range{setting.shard_begins.front(), setting.shard_begins.back()},
+                                setting.all_examples))),
       limit_(limit_of(setting, numbers, parts)),
-      scales_(batch_scales(shares_, examples_ / limit_)) {}
+      scales_(one_for_all<std::vector<std::vector<float>>>(setting.endpoint, [this] { return batch_scales(*shares_, examples_ / limit_); })) {}
 
 /// Measured at the start values: a run that goes on has none.
 double BspScales::limit_of(const Setting& setting, const RowNumbers& numbers, const BspParts& parts) const {
   if (parts.sum_limit) return *parts.sum_limit;
   if (setting.notes)
     if (const auto noted = setting.notes->find(kSumLimit); noted != setting.notes->end()) return std::stod(noted->second);
-  return sum_limit(setting, numbers, shares_, examples_);
+  return sum_limit(setting, numbers, *shares_, examples_);
 }
 
 std::map<std::string, std::string> BspScales::notes() const { return {{kSumLimit, fmt::format("{}", limit_)}}; }

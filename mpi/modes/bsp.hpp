@@ -42,8 +42,8 @@ class BspScales {
   BspScales(const Setting& setting, const RowNumbers& numbers, const BspParts& parts, double counted = 1);
   std::size_t rounds() const { return rounds_; }     ///< of an epoch
   double examples() const { return examples_; }      ///< of a round, those that count
-  const std::vector<std::vector<double>>& shares() const { return shares_; }
-  const std::vector<std::vector<float>>& operator()() const { return scales_; }
+  const std::vector<std::vector<double>>& shares() const { return *shares_; }
+  const std::vector<std::vector<float>>& operator()() const { return *scales_; }
   std::string remark() const;
   std::map<std::string, std::string> notes() const;
 
@@ -52,9 +52,9 @@ class BspScales {
 
   std::size_t rounds_;
   double examples_;
-  std::vector<std::vector<double>> shares_;
+  std::shared_ptr<const std::vector<std::vector<double>>> shares_;  ///< both: of all ranks, where they live in one process
   double limit_;
-  std::vector<std::vector<float>> scales_;
+  std::shared_ptr<const std::vector<std::vector<float>>> scales_;
 };
 
 /// By --reducer.
