@@ -39,8 +39,7 @@ Servers::Servers(std::vector<Device*> devices, ServerPlacement placement, std::s
   const std::size_t servers = by_host_ ? 0 : placement == ServerPlacement::gpu ? 1 : devices_.size();
   for (std::size_t i = 0; i < servers; ++i) {
     const std::size_t begin = cut(floats, i, servers), end = cut(floats, i + 1, servers);
-    const std::size_t room = (end - begin + kPack - 1) / kPack * kPack * (devices_.size() - 1);
-    parts_.push_back({begin, end - begin, devices_[i]->allocate(Where::device, room * sizeof(float))});
+    parts_.push_back({begin, end - begin, nullptr});
   }
 }
 
@@ -53,7 +52,9 @@ Carried Servers::reduce(std::span<float* const> vectors) {
     return carried;
   }
   for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const Part& part = parts_[i];
+    Part& part = parts_[i];
+    const std::size_t each = (part.floats + kPack - 1) / kPack * kPack;
+    if (!part.others) part.others = devices_[i]->allocate(Where::device, each * (devices_.size() - 1) * sizeof(float));
     VectorSum sum{.to = vectors[i] + part.begin, .from = {}, .count = static_cast<int>(devices_.size()), .floats = part.floats};
     sum.from[i] = sum.to;
     auto* room = static_cast<float*>(part.others.get());
@@ -61,7 +62,7 @@ Carried Servers::reduce(std::span<float* const> vectors) {
       const std::size_t peer = (i + k) % devices_.size();  // each server begins with another one, so that no link is asked by all at once
       copy(i, peer, room, vectors[peer] + part.begin, part.floats);
       sum.from[peer] = room;
-      room += (part.floats + kPack - 1) / kPack * kPack;
+      room += each;
     }
     if (sum.count > 1) streams_[i]->add_up(sum);
   }

@@ -28,10 +28,11 @@ struct Carried {
 /// host. Each call returns when all is done; nobody else uses the vectors meanwhile. Used by one thread at a time.
 class Servers {
  public:
-  /// The devices outlive this. Throws Error if they have no memory left for vectors of the others.
+  /// The devices outlive this.
   Servers(std::vector<Device*> devices, ServerPlacement placement, std::size_t floats);
 
-  /// The sum comes to the servers. `vectors`: one of each device, begins at multiples of 16 bytes.
+  /// The sum comes to the servers. `vectors`: one of each device, begins at multiples of 16 bytes. Throws Error if the servers have no memory left for vectors
+  /// of the others.
   Carried reduce(std::span<float* const> vectors);
   /// From the servers to the vectors of all.
   Carried broadcast(std::span<float* const> vectors);
@@ -44,7 +45,7 @@ class Servers {
   /// Floats that a device serves.
   struct Part {
     std::size_t begin, floats;
-    std::shared_ptr<void> others;  ///< room for the vectors of the others
+    std::shared_ptr<void> others;  ///< room for the vectors of the others, from the first reduce() on
   };
   struct Link {
     std::size_t in = 0, out = 0;

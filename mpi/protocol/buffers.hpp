@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
 
 namespace sounder::mpi {
 
-/// Memory of at least so many bytes, and of how many; it is given back as so many, or fewer.
+/// Memory of at least so many bytes, and of how many: it is given back as so many, or what is kept would be more than is counted.
 std::pair<std::byte*, std::size_t> take_memory(std::size_t bytes);
 void give_memory(std::byte* memory, std::size_t bytes);
 
@@ -17,15 +18,26 @@ void give_memory(std::byte* memory, std::size_t bytes);
 /// fault every 4 KiB, as much as to copy what it is filled with.
 std::shared_ptr<std::byte[]> make_buffer(std::size_t bytes);
 
-/// The same for vectors.
+/// The same for vectors. How many bytes there are stands before them.
 template <class T>
 struct KeptAllocator {
+  static constexpr std::size_t kBefore = 16;
+  static_assert(alignof(T) <= kBefore);
   using value_type = T;
   KeptAllocator() = default;
   template <class U>
   KeptAllocator(const KeptAllocator<U>&) {}
-  T* allocate(std::size_t count) { return reinterpret_cast<T*>(take_memory(count * sizeof(T)).first); }
-  void deallocate(T* values, std::size_t count) { give_memory(reinterpret_cast<std::byte*>(values), count * sizeof(T)); }
+  T* allocate(std::size_t count) {
+    const auto [memory, bytes] = take_memory(kBefore + count * sizeof(T));
+    std::memcpy(memory, &bytes, sizeof bytes);
+    return reinterpret_cast<T*>(memory + kBefore);
+  }
+  void deallocate(T* values, std::size_t) {
+    std::byte* const memory = reinterpret_cast<std::byte*>(values) - kBefore;
+    std::size_t bytes = 0;
+    std::memcpy(&bytes, memory, sizeof bytes);
+    give_memory(memory, bytes);
+  }
   friend bool operator==(const KeptAllocator&, const KeptAllocator&) { return true; }
 };
 template <class T>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sounder/error.hpp>
+
 namespace sounder::mpi {
 
 KvPulls::KvPulls(const ShardMap& map, std::vector<KvLink>& servers, const KvClientOptions& options, std::shared_ptr<const Policy> policy)
@@ -101,11 +103,14 @@ void KvPulls::on_values(const Frame& frame, std::size_t server) {
   if (ask.come == 0) ask.first = frame;
   Reader reader(frame.payload.bytes());
   if (ask.come == 0 && pull.reads()) ToldState::read(frame.header, reader, options_.workers);  // when all has come
-  put(pull, server, ask, reader.floats());
+  put(pull, ask, reader.floats());
   if (ask.next < ask.pieces.size()) return;
   ask.open = false;
   --pull.open;
   if (pull.reads()) {
+    // Not before: the cache and the own pushes that it misses change together.
+    if (RowCache* const cache = servers_[server].cache.get(); cache && !policy_->exact())
+      for (const AnswerPiece& piece : ask.pieces) cache->overwrite(piece.run, pull.out.subspan(piece.at, map_.floats({&piece.run, 1}, &KvTable::width)));
     Reader told(ask.first.payload.bytes());
     answer(pull, server, ToldState::read(ask.first.header, told, options_.workers));
   }
@@ -114,7 +119,7 @@ void KvPulls::on_values(const Frame& frame, std::size_t server) {
 }
 
 /// Rows of an answer, behind those that have come.
-void KvPulls::put(const Pull& pull, std::size_t server, Ask& ask, std::span<const float> values) {
+void KvPulls::put(const Pull& pull, Ask& ask, std::span<const float> values) const {
   ask.come += values.size();
   for (; ask.next < ask.pieces.size(); ask.rows = 0, ++ask.next) {
     const auto& [run, at] = ask.pieces[ask.next];
@@ -122,11 +127,11 @@ void KvPulls::put(const Pull& pull, std::size_t server, Ask& ask, std::span<cons
     const auto rows = static_cast<std::uint32_t>(std::min<std::size_t>(run.count - ask.rows, values.size() / width));
     const std::span<const float> here = values.first(rows * width);
     std::ranges::copy(here, pull.out.data() + at + ask.rows * width);
-    if (pull.reads() && servers_[server].cache && !policy_->exact()) servers_[server].cache->overwrite({run.table, rows, run.first + ask.rows}, here);
     values = values.subspan(here.size());
     ask.rows += rows;
-    if (ask.rows < run.count) return;
+    if (ask.rows < run.count) break;
   }
+  if (!values.empty()) throw Error("an answer has other rows than were asked for: run the same program on all ranks");
 }
 
 bool KvPulls::serve_from_cache(Pull& pull, std::size_t server) {

@@ -75,7 +75,7 @@ class KvPulls {
   void send_ask(const Pull& pull, std::size_t server, Outbox& out);
   void on_advanced(const Frame& frame, std::size_t server);
   void on_values(const Frame& frame, std::size_t server);
-  void put(const Pull& pull, std::size_t server, Ask& ask, std::span<const float> values);
+  void put(const Pull& pull, Ask& ask, std::span<const float> values) const;
   bool serve_from_cache(Pull& pull, std::size_t server);
   void answer(Pull& pull, std::size_t server, const ToldState& state);
   void audit(const Pull& pull, std::size_t server, const ToldState& state);

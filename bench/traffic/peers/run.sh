@@ -15,9 +15,10 @@ beside() {  # PROGRAM "RANKS..." "WHAT IS MISSING" FLAGS...
     skipped=$((skipped + 1))
     return
   fi
-  for n in $ranks; do
-    mpirun -n "$n" --oversubscribe --bind-to none --mca btl self,tcp "$programs/$program" --repeat "$repeat" "$@"
-  done
+  for n in $ranks; do for memory in off on; do
+    echo "$program, $n ranks, Sounder's payloads inside of a machine: $([ $memory = off ] && echo over sockets, as the peers do || echo in shared memory)"
+    SOUNDER_SHARED_MEMORY=$memory mpirun -n "$n" --oversubscribe --bind-to none --mca btl self,tcp "$programs/$program" --repeat "$repeat" "$@"
+  done; done
 }
 
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg); cores: $(nproc)"

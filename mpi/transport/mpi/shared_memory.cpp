@@ -10,14 +10,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include <sounder/error.hpp>
 
 #include "transport/mpi/calls.hpp"
 
@@ -42,6 +46,7 @@ struct Head {
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);  // another process sees it
 
+constexpr const char* kName = "sounder";
 constexpr std::size_t kHead = (sizeof(Head) + SharedMemory::kSlot - 1) / SharedMemory::kSlot * SharedMemory::kSlot;
 constexpr std::size_t kBytes = kHead + SharedMemory::kSlots * SharedMemory::kSlot;
 
@@ -60,10 +65,27 @@ bool is_off() {
   return wish && std::string_view(wish) == "off";
 }
 
+/// -1: there is none. Sealed: what is mapped cannot become shorter.
 int make_file() {
   if (is_off()) return -1;
-  const int file = memfd_create("sounder", MFD_CLOEXEC);
-  if (file >= 0 && ftruncate(file, static_cast<off_t>(kBytes)) == 0) return file;
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING, kNotExecutable = 8;  // MFD_NOEXEC_SEAL, which kernels before 6.3 do not know
+  int file = memfd_create(kName, kFlags | kNotExecutable);
+  if (file < 0) file = memfd_create(kName, kFlags);
+  if (file >= 0 && ftruncate(file, static_cast<off_t>(kBytes)) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0) return file;
+  if (file >= 0) ::close(file);
+  return -1;
+}
+
+/// What the rank has at that place, if it is that: by name before it is opened, since another container may have anything there, and by its mark before it
+/// is mapped.
+int open_file(const Place& place) {
+  const std::string path = fmt::format("/proc/{}/fd/{}", place.process, place.file);
+  std::array<char, 64> target{};
+  const std::string_view name(target.data(), static_cast<std::size_t>(std::max<ssize_t>(0, readlink(path.c_str(), target.data(), target.size()))));
+  if (!name.starts_with(fmt::format("/memfd:{}", kName))) return -1;
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  std::array<std::uint32_t, 4> mark{};
+  if (file >= 0 && pread(file, mark.data(), sizeof mark, offsetof(Head, mark)) == static_cast<ssize_t>(sizeof mark) && mark == place.mark) return file;
   if (file >= 0) ::close(file);
   return -1;
 }
@@ -123,11 +145,9 @@ SharedMemory::SharedMemory(MPI_Comm communicator, const std::vector<bool>& far)
   for (std::size_t rank = 0; rank < far.size(); ++rank) {
     const Place& place = places[rank];
     if (rank == own_ || far[rank] || own.file < 0 || place.file < 0) continue;
-    const File other(::open(fmt::format("/proc/{}/fd/{}", place.process, place.file).c_str(), O_RDWR | O_CLOEXEC));
-    const auto mapping = Mapping::of(other.number);
-    if (!mapping || mapping->head().mark != place.mark) continue;
-    mappings_[rank] = mapping;
-    seen[rank] = 1;
+    const File other(open_file(place));
+    mappings_[rank] = Mapping::of(other.number);
+    seen[rank] = mappings_[rank] != nullptr;
   }
   all_to_all(communicator, seen, seen_by_);  // and nobody closes its file before all have opened it
 }
@@ -172,6 +192,7 @@ std::optional<std::uint64_t> SharedMemory::put(int rank, std::span<const std::by
 
 Payload SharedMemory::at(int rank, std::uint64_t place, std::size_t bytes) const {
   const std::shared_ptr<Mapping>& memory = mappings_[static_cast<std::size_t>(rank)];
+  if (!memory || place >= kSlots) throw Error("a rank names shared memory that is not there: run the same program on all ranks");
   std::byte* const data = memory->slot(place);
   return Payload({data, bytes}, std::shared_ptr<std::byte[]>(data, Release{memory, place}));
 }

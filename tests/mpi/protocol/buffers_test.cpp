@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -55,5 +56,16 @@ TEST_SUITE("mpi") {
       });
     for (std::thread& thread : threads) thread.join();
     CHECK(wrong == 0);
+  }
+
+  TEST_CASE("a vector gives back all the memory that it has taken, also where it needed less") {
+    constexpr std::size_t kFloats = std::size_t{1} << 18;
+    const auto cycle = [](std::size_t floats) { KeptVector<float> vector(floats, 1.f); };
+    cycle(kFloats);
+    const std::size_t kept = kept_buffer_bytes();
+    for (int repeat = 0; repeat < 3; ++repeat) cycle(kFloats * 7 / 10);
+    CHECK(kept_buffer_bytes() == kept);
+    const float* const first = KeptVector<float>(kFloats).data();
+    CHECK(reinterpret_cast<std::uintptr_t>(first) % 16 == 0);
   }
 }
