@@ -57,7 +57,14 @@ def row_sparse(lab):
     even = lab.turns.traffic("bench_kv", "--kib", 4 * KIB, "--repeat", REPEAT, ranks=2)
     dense, sparse = "push, applied", "push of 1 % of the rows, applied"
     least = (4 + 4 * 64) / (4 * 64) / 100  # a number and 64 floats of each row, in parts of all
-    return [Claim(f"{4 * KIB // 1024} MiB, links of {mbits} Mbit/s: push of all rows / of 1 %", against(found, dense, sparse, "push"), 8, 1 / least),
+    lab.nodes.shape(dict.fromkeys(range(RANKS), mbits))
+    sums = lab.turns.traffic("bench_reduce", "--kib", KIB, "--repeat", REPEAT, "--only", "ring/" + "/".join(f"rows, {percent} %" for percent in (1, 10, 30, 100)))
+    lab.nodes.shape({})
+    # A ring sends 2 (P - 1) / P vectors; where rows go to all, P - 1 times those of a rank.
+    some = [Claim(f"{KIB // 1024} MiB on {RANKS} nodes, links of {mbits} Mbit/s: ring of all rows / sum of {percent} % of the rows",
+                  against(sums, "ring", f"rows, {percent} %"), bar, theory.ring_bytes(RANKS) / ((RANKS - 1) * least * percent) if percent < 50 else 1)
+            for percent, bar in ((1, 8), (10, 1), (30, 1), (100, 0))]
+    return some + [Claim(f"{4 * KIB // 1024} MiB, links of {mbits} Mbit/s: push of all rows / of 1 %", against(found, dense, sparse, "push"), 8, 1 / least),
             Claim("control, links not shaped: push of all rows / of 1 %", against(even, dense, sparse, "push"), 0)]
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <ranges>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 
 #include "reduce/deterministic.hpp"
 #include "reduce/reducer.hpp"
+#include "reduce/row_reducer.hpp"
 #include "traffic/placements.hpp"
 #include "traffic/raw.hpp"
 #include "traffic/traffic.hpp"
@@ -26,6 +28,7 @@ using namespace sounder;
 using namespace sounder::bench;
 
 constexpr int kWidth = 64;
+constexpr int kPercents[] = {1, 10, 30, 100};  ///< of the rows, in sums of rows
 
 /// Every subtree of this rank's shards holds the whole vector: where the number of ranks is a power of two, one.
 std::unique_ptr<mpi::ShardTree> planted(const mpi::RowNumbers& numbers, const std::vector<float>& vector, int rank, int ranks) {
@@ -37,6 +40,20 @@ std::unique_ptr<mpi::ShardTree> planted(const mpi::RowNumbers& numbers, const st
     tree->add(node, std::move(sums));
   }
   return tree;
+}
+
+/// So many percent of the rows, others on each rank, all as likely.
+mpi::RowSums some_rows(const mpi::RowNumbers& numbers, const std::vector<float>& vector, int percent, int rank) {
+  mpi::RowSums rows;
+  std::minstd_rand random(static_cast<unsigned>(rank) + 1);
+  for (std::uint32_t row = 0; row < numbers.rows(); ++row) {
+    if (static_cast<int>(random() % 100) >= percent) continue;
+    rows.numbers.push_back(row);
+    const auto from = vector.begin() + static_cast<std::ptrdiff_t>(row) * kWidth;
+    rows.sums.insert(rows.sums.end(), from, from + kWidth);
+  }
+  mpi::settle(rows);
+  return rows;
 }
 
 void sums(mpi::World& world, const Traffic& traffic) {
@@ -59,6 +76,10 @@ void sums(mpi::World& world, const Traffic& traffic) {
                                       {"MPI_Iallreduce, apart", [&] { endpoint.run([&] { raw_iallreduce(vector, apart); }); }}};
     for (const auto& named : reducers) contenders.push_back({named.first, [&] { named.second->sum(vector); }});
     contenders.push_back({"deterministic", [&] { tree.sum(*shards); }, [&] { shards = planted(numbers, vector, world.rank(), world.size()); }});
+    mpi::RowReducer of_rows(endpoint, mpi::make_ring(endpoint), numbers);
+    mpi::RowSums rows;
+    for (const int percent : kPercents)
+      contenders.push_back({fmt::format("rows, {} %", percent), [&] { of_rows.sum(std::move(rows)); }, [&, percent] { rows = some_rows(numbers, vector, percent, world.rank()); }});
     if (!traffic.only.empty()) std::erase_if(contenders, [&](const Contender& each) { return std::ranges::find(traffic.only, each.name) == traffic.only.end(); });
     if (contenders.empty()) throw Error(fmt::format("--only {} names none of the sums: give some of the names that are printed without it", fmt::join(traffic.only, "/")));
     const std::size_t bytes = vector.size() * sizeof(float);
