@@ -4,7 +4,7 @@
 //   in the same order and hold the same bits after each. b = 0: bsp, to rounding.
 // Staleness: 0 clocks. A rank that was too late goes on at the newest step, and leaves out those between.
 // Cost per round: each rank's touched rows to the ranks that own them, and the sums of the own rows to all: 2 (P - 1) messages a
-//   rank, and one to each from rank 0, which decides. Above 16 ranks fewer own rows (modes/owners.hpp).
+//   rank, and one to each from rank 0, which decides. Above 16 ranks fewer own rows (owners.hpp).
 // Blocks when: fewer than n - b gradients of the step have come.
 // Fails how: to the pace of the (b + 1)-slowest rank. A rank that is always too late trains in vain: its examples are not learned from, and an
 //   epoch is as many applied examples as there are, the others' more than once. --evict-after K takes out who missed K steps in a row, at
@@ -26,7 +26,7 @@
 #include "gradients/gradient_rows.hpp"
 #include "merge_audit.hpp"
 #include "modes/bsp.hpp"
-#include "modes/owners.hpp"
+#include "owners.hpp"
 #include "protocol/backup.hpp"
 
 namespace sounder::mpi {

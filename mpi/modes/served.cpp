@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "modes/owners.hpp"
+#include "owners.hpp"
 
 namespace sounder::mpi {
 

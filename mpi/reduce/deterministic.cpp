@@ -9,7 +9,7 @@
 #include <sounder/error.hpp>
 
 #include "collectives.hpp"
-#include "modes/owners.hpp"
+#include "owners.hpp"
 #include "reduce/walk.hpp"
 
 namespace sounder::mpi {

@@ -21,7 +21,7 @@ struct TreeOptions {
 
 /// Finishes the tree over the virtual shards between ranks: rank r of P workers owns shards 64 r / P ... and gives the sums of its subtrees.
 /// Few bytes go from each to all; many are cut by rows into parts, each of which one rank adds up and hands out: about
-/// 2 (P - 1) / P of the bytes of a subtree for each rank, as in a ring. Above 16 ranks fewer add up (modes/owners.hpp): parts for all would be
+/// 2 (P - 1) / P of the bytes of a subtree for each rank, as in a ring. Above 16 ranks fewer add up (owners.hpp): parts for all would be
 /// P x P messages. Called by all ranks in the same order.
 class TreeReducer {
  public:
