@@ -59,6 +59,10 @@ void Endpoint::post(std::function<void()> work) {
   ask([thread = thread_.get(), work = std::move(work)] { thread->guard(work); });
 }
 
+void Endpoint::post_short(const std::function<void()>& work) {
+  if (!thread_->help(work)) post(work);
+}
+
 void Endpoint::run(const std::function<void()>& work) {
   if (thread_->is_current()) return work();
   Signal ended;
@@ -201,7 +205,7 @@ void Endpoint::await(std::unique_lock<std::mutex>& lock, Waiter& waiter) {
     lock.lock();
   } else {
     thread_local Yielder yielder;
-    while (!waiter.done.load(std::memory_order_relaxed) && Waiter::Clock::now() - waiter.begin < kYield && yielder.yield()) {
+    while (!thread_->help(waiter.done) && !waiter.done.load(std::memory_order_relaxed) && Waiter::Clock::now() - waiter.begin < kYield && yielder.yield()) {
     }
     lock.lock();
     waiter.wakes.wait(lock, over);

@@ -72,6 +72,8 @@ class Endpoint final : public Outbox {
 
   /// Runs `work` on the communication thread, soon. Work that throws fails the run.
   void post(std::function<void()> work);
+  /// The same for work that takes no longer than to wake a thread: this one does it itself, if it can.
+  void post_short(const std::function<void()>& work);
   /// Runs `work` on the communication thread and waits until it has run: a state machine is asked so by another thread. Rethrows
   /// what it throws. Works after a failure, too.
   void run(const std::function<void()>& work);

@@ -104,7 +104,7 @@ struct KvStore::Parts {
   template <class Begin>
   Ticket begin(Begin begin_it) {
     const auto state = std::make_shared<Ticket::State>();
-    endpoint.post([state, begin_it = std::move(begin_it)] { begin_it([state] { state->done.set(); }); });
+    endpoint.post_short([state, begin_it = std::move(begin_it)] { begin_it([state] { state->done.set(); }); });
     return Ticket(state);
   }
 
@@ -197,7 +197,7 @@ void KvStore::wait(const Ticket& ticket) {
 
 void KvStore::clock() {
   ++parts_->clock;
-  parts_->endpoint.post([parts = parts_.get()] { parts->client.clock(parts->endpoint); });
+  parts_->endpoint.post_short([parts = parts_.get()] { parts->client.clock(parts->endpoint); });
 }
 
 void KvStore::leave() {

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <limits>
@@ -12,14 +13,19 @@
 
 #include <fmt/format.h>
 
+#include "transport/yielder.hpp"
+
 namespace sounder::mpi {
 namespace {
 
-/// That one which this thread is.
+/// That one which this thread is, or whose work it does.
 thread_local const CommunicationThread* current = nullptr;
 
 constexpr double kPatience = 0.1;  ///< the longest sleep of a communication thread, of a deadline's eighth at most
 constexpr int kBurst = 64;         ///< frames before posted work has its turn
+constexpr double kRest = 2e-4;     ///< seconds that a communication thread leaves to others that help: so late a frame may be found after the last of them is gone
+constexpr unsigned kTurns = 16;    ///< of a thread that helps, between yields
+constexpr std::chrono::microseconds kHelp{200};  ///< for so long a thread that waits helps: sleep is better then
 
 /// Notes how long it lives, if there is a trace.
 class Spanned {
@@ -94,15 +100,75 @@ void CommunicationThread::fail_with(const std::exception_ptr& error) noexcept {
 
 void CommunicationThread::live() {
   current = this;
-  while (const std::optional<double> patience = turn()) transport_.sleep(*patience);
+  for (;;) {
+    std::unique_lock turning(turning_, std::try_to_lock);
+    const bool helped = helped_.exchange(false, std::memory_order_relaxed) || !turning;
+    const std::optional<double> patience = turning ? turn() : kRest;
+    if (turning) turning.unlock();
+    if (!patience) return;
+    if (helped)
+      transport_.rest(std::min(*patience, kRest));
+    else
+      transport_.sleep(*patience);
+  }
 }
 
-/// All that there is to do now. Returns how long it can be left alone then; nothing: for ever.
-std::optional<double> CommunicationThread::turn() {
+bool CommunicationThread::begin_help(std::unique_lock<std::mutex>& turning) {
+  if (!transport_.wants_help() || is_current()) return false;
+  helped_.store(true, std::memory_order_relaxed);  // also if it has no turn now: the next one is soon
+  if (!turning.try_lock()) return false;
+  current = this;
+  return true;
+}
+
+/// The communication thread goes on at once if anything is left for it, what others laid on the desk meanwhile included.
+void CommunicationThread::end_help(std::unique_lock<std::mutex>& turning, bool all_done, std::size_t own_waits) {
+  current = nullptr;
+  all_done = all_done && !failed_ && pollers_.empty() && transport_.flushed();
+  turning.unlock();
+  if (all_done) {
+    const std::lock_guard lock(desk_.mutex);
+    all_done = desk_.posted.empty() && desk_.outgoing.empty() && desk_.waits.size() == own_waits;
+  }
+  if (all_done) return;
+  helped_.store(false, std::memory_order_relaxed);
+  transport_.wake();
+}
+
+bool CommunicationThread::help(const std::atomic<bool>& done) {
+  std::unique_lock turning(turning_, std::defer_lock);
+  if (!begin_help(turning)) return false;
+  thread_local Yielder yielder;
+  const auto end = std::chrono::steady_clock::now() + kHelp;
+  for (unsigned turns = 1;; ++turns) {
+    turn(&done);
+    if (done.load(std::memory_order_relaxed) || failed_ || std::chrono::steady_clock::now() > end) break;
+    if (turns % kTurns == 0 && !yielder.yield(std::chrono::milliseconds(1))) break;
+  }
+  end_help(turning, done.load(std::memory_order_relaxed), 1);
+  return true;
+}
+
+bool CommunicationThread::help(const std::function<void()>& work) {
+  std::unique_lock turning(turning_, std::defer_lock);
+  if (!begin_help(turning)) return false;
+  this->work();
+  guard(work);
+  settle(rank_);
+  flush();
+  end_help(turning, true, 0);
+  return true;
+}
+
+/// All that there is to do now, or until `done`. Returns how long it can be left alone then; nothing: for ever.
+std::optional<double> CommunicationThread::turn(const std::atomic<bool>* done) {
   for (;;) {
     bool moved = work();
     if (!failed_) {
-      for (int frames = 0; frames < kBurst && receive(); ++frames) moved = true;
+      for (int frames = 0; frames < kBurst && receive(); ++frames) {
+        moved = true;
+        if (done && done->load(std::memory_order_relaxed)) return 0;
+      }
       const Step step = pollers_.step();
       if (step == Step::done) settle(rank_);
       if (step == Step::nothing) {

@@ -1,8 +1,12 @@
-// The one thread of a rank that calls the transport: sends, takes in, watches the deadlines, and takes leave.
+// Who calls the transport: sends, takes in, watches the deadlines, and takes leave. One thread of the rank is there for that; where the transport wants it, others that would
+// wait for that one do its work themselves meanwhile, as neither has to wake the other then.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <exception>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -36,8 +40,12 @@ class CommunicationThread {
     if (desk_.fail(reason)) transport_.wake();
   }
   double processor_seconds() const;
+  /// Another thread does what there is to do until `done`, for a while. False: it need not, or may not now.
+  bool help(const std::atomic<bool>& done);
+  /// Another thread does this, and what lies on the desk. False: the same.
+  bool help(const std::function<void()>& work);
 
-  // On the thread itself.
+  // On the thread itself, or the one that does its work.
   /// Calls f; what it throws fails the run.
   template <class F>
   void guard(const F& f) noexcept {
@@ -53,7 +61,9 @@ class CommunicationThread {
 
  private:
   void live();
-  std::optional<double> turn();
+  std::optional<double> turn(const std::atomic<bool>* done = nullptr);
+  bool begin_help(std::unique_lock<std::mutex>& turning);
+  void end_help(std::unique_lock<std::mutex>& turning, bool all_done, std::size_t own_waits);
   bool work();
   bool receive();
   void dispatch(Frame frame);
@@ -69,7 +79,11 @@ class CommunicationThread {
   const int rank_;
   const double deadline_seconds_;
 
-  // The thread's own.
+  std::mutex turning_;  ///< whose turn it is
+  // Written by: threads that help. Read by: the communication thread, which then leaves the transport to them for a while. Relaxed: a hint.
+  std::atomic<bool> helped_{false};
+
+  // Guarded by turning_.
   std::vector<std::pair<int, Frame>> leaving_;
   std::vector<std::function<void()>> working_;
   Pollers pollers_;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -47,6 +48,7 @@ class Waits {
   }
   /// When it has ended; returns when that was.
   Clock::time_point remove(Waiter& waiter);
+  std::size_t size() const { return waiters_.size(); }
   double seconds() const { return seconds_; }  ///< of all that have ended
 
   /// Wakes who has what it waits for, which `source` may have brought.

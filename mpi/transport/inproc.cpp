@@ -35,13 +35,14 @@ struct Box {
 
 class Wires final : public InprocNetwork {
  public:
-  explicit Wires(int ranks) : boxes_(static_cast<std::size_t>(ranks)), windows_(ranks) {}
+  Wires(int ranks, bool wants_help) : wants_help_(wants_help), boxes_(static_cast<std::size_t>(ranks)), windows_(ranks) {}
 
   std::unique_ptr<Transport> transport(int rank) override;
   void cut_off(int rank) override { box(rank).cut.store(true, std::memory_order_relaxed); }
   void set_fate(std::function<Fate(int, int, const Header&)> fate) override { fate_ = std::move(fate); }
 
   int size() const { return static_cast<int>(boxes_.size()); }
+  bool wants_help() const { return wants_help_; }
   Box& box(int rank) { return boxes_[static_cast<std::size_t>(rank)]; }
   InprocWindows& windows() { return windows_; }
 
@@ -70,6 +71,7 @@ class Wires final : public InprocNetwork {
   }
 
  private:
+  const bool wants_help_;
   std::vector<Box> boxes_;
   InprocWindows windows_;
   std::function<Fate(int, int, const Header&)> fate_;  // written before the first frame
@@ -115,6 +117,7 @@ class InprocTransport final : public Transport {
     box_.bell.sleep(seconds);
   }
   void wake() override { box_.bell.ring(); }
+  bool wants_help() const override { return wires_->wants_help(); }
   bool ends_together() const override { return false; }
   bool hands_over() const override { return true; }
   std::unique_ptr<Window> open_window(std::span<const float> own, std::size_t counts) override { return wires_->windows().open(rank_, own, counts); }
@@ -134,6 +137,6 @@ std::unique_ptr<Transport> Wires::transport(int rank) {
 
 }  // namespace
 
-std::shared_ptr<InprocNetwork> InprocNetwork::make(int ranks) { return std::make_shared<Wires>(ranks); }
+std::shared_ptr<InprocNetwork> InprocNetwork::make(int ranks, bool wants_help) { return std::make_shared<Wires>(ranks, wants_help); }
 
 }  // namespace sounder::mpi

@@ -18,7 +18,8 @@ struct Fate {
 /// The wires between the ranks of one process. Its transports keep it alive.
 class InprocNetwork : public std::enable_shared_from_this<InprocNetwork> {
  public:
-  static std::shared_ptr<InprocNetwork> make(int ranks);
+  /// `wants_help`: what its transports say.
+  static std::shared_ptr<InprocNetwork> make(int ranks, bool wants_help = false);
   virtual ~InprocNetwork() = default;
   virtual std::unique_ptr<Transport> transport(int rank) = 0;
   /// From now on nothing comes from this rank, and nothing reaches it, but what it sends itself. Any thread.

@@ -1,4 +1,5 @@
-// What carries frames between ranks. One thread of a rank, its communication thread, calls it; only wake() is for all.
+// What carries frames between ranks. One thread of a rank at a time calls it, as a rule its communication thread; wake() is for all, and sleep() and rest() are for the
+// communication thread while another may call the rest.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +30,15 @@ class Transport {
   /// Sleeps until wake() was called since the last sleep, a frame may have arrived, or `seconds` are over. A transport
   /// that nothing wakes on arrival sleeps for less, the less the shorter ago the last frame was; for 0 it only yields the core.
   virtual void sleep(double seconds) = 0;
+  /// The same where another thread looks for frames meanwhile.
+  virtual void rest(double seconds) { sleep(seconds); }
   /// Ends a sleep. Any thread.
   virtual void wake() = 0;
   /// Whether no rank may be destroyed before all others have said goodbye (Kind::bye).
   virtual bool ends_together() const = 0;
+  /// Whether a thread that waits should do the communication thread's work itself: each rank of this machine has a core, so that who looks for
+  /// frames takes it from nobody.
+  virtual bool wants_help() const { return false; }
   /// "Open MPI 4.1.4" or "threads of one process", for records.
   virtual std::string name() const = 0;
   /// Where time is simulated, what calls the communication thread's work and what other threads wait in. Null: all are threads of their own.

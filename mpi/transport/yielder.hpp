@@ -10,20 +10,19 @@ namespace sounder::mpi {
 /// somebody computes, the core comes back after a whole time slice, while a sleeper that wakes gets it before: then it is better to sleep.
 class Yielder {
  public:
-  /// Yields, and returns true. False: not now, sleep.
-  bool yield() {
+  /// Yields, and returns true. False: not now, sleep. After a long yield that is so for `pause`.
+  bool yield(std::chrono::milliseconds pause = std::chrono::milliseconds(50)) {
     using Clock = std::chrono::steady_clock;
     const auto begin = Clock::now();
     if (begin < crowded_) return false;
     std::this_thread::yield();
     const auto end = Clock::now();
-    if (end - begin > kLong) crowded_ = end + kCrowded;
+    if (end - begin > kLong) crowded_ = end + pause;
     return true;
   }
 
  private:
   static constexpr std::chrono::microseconds kLong{200};
-  static constexpr std::chrono::milliseconds kCrowded{50};
   std::chrono::steady_clock::time_point crowded_{};
 };
 

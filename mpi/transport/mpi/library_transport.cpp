@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -22,8 +23,10 @@ LibraryTransport::LibraryTransport(MPI_Comm parent, bool finalize)
       rank_(rank_in(headers_)),
       size_(ranks_in(headers_)),
       far_(on_other_machines(headers_)),
+      roomy_(std::ranges::count(far_, false) <= sysconf(_SC_NPROCESSORS_ONLN)),
       shared_(headers_, far_),
-      arrivals_(headers_, payloads_, far_, shared_) {}
+      arrivals_(headers_, payloads_, far_, shared_),
+      idle_(roomy_) {}
 
 LibraryTransport::~LibraryTransport() {
   if (abandoned_) return;  // finalizing would wait for ranks that do not answer
@@ -64,6 +67,7 @@ std::optional<Frame> LibraryTransport::receive() {
   if (!arrivals_.any()) {
     const int sent = sends_.test([](auto&) {});
     if (sent + arrivals_.progress() != 0) idle_.moved();
+    busy_.store(!sends_.empty() || arrivals_.under_way(), std::memory_order_relaxed);
   }
   return arrivals_.take();
 }

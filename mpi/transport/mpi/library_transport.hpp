@@ -1,6 +1,7 @@
 // The transport over the MPI library.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,9 +29,11 @@ class LibraryTransport final : public MpiTransport {
   std::shared_ptr<std::byte[]> memory(int to, std::size_t bytes) override;
   std::optional<Frame> receive() override;
   bool flushed() override;
-  void sleep(double seconds) override { idle_.sleep(seconds, !sends_.empty() || arrivals_.under_way()); }
+  void sleep(double seconds) override { idle_.sleep(seconds, busy_.load(std::memory_order_relaxed)); }
+  void rest(double seconds) override { idle_.rest(seconds); }
   void wake() override { idle_.wake(); }
   bool ends_together() const override { return true; }
+  bool wants_help() const override { return roomy_; }
   bool hands_over() const override { return false; }
   std::string name() const override { return name_; }
   void abandon() override;
@@ -46,10 +49,13 @@ class LibraryTransport final : public MpiTransport {
   MPI_Comm headers_, payloads_, reductions_;
   const int rank_, size_;
   const std::vector<bool> far_;  ///< ranks on other machines
+  const bool roomy_;              ///< the ranks on this machine have a core each
   SharedMemory shared_;
   Requests<std::shared_ptr<const void>> sends_;
   Arrivals arrivals_;
   Idle idle_;
+  // Written by: whoever calls the transport. Read by: the communication thread that sleeps. Relaxed: a hint.
+  std::atomic<bool> busy_{false};  ///< the library has messages of this rank under way
   bool abandoned_ = false;
 };
 
