@@ -3,6 +3,8 @@
 An outcome has `run`, as of records.py, and `reach(field, loss)`: the value of a field where the training loss came to `loss`.
 """
 
+import math
+
 import plots
 from plots import FAINT, INK
 
@@ -127,4 +129,38 @@ def scale(curves, target):
         axes.set(xlabel="workers")
         axes.set_title(title, loc="left", weight="bold", fontsize=11)
     right.legend(frameon=False, fontsize=8.5, loc="upper left")
+    return figure
+
+
+SWEPT = [("#0072B2", "s"), ("#56B4E9", "o"), ("#009E73", "v"), ("#8A8A8A", "D")]
+
+
+def sweep(curves, edges, target):
+    """Time to `target` against the bound of ssp: {name: [(s, seconds, whether it settled)]}, and beyond which s some of them oscillate."""
+    figure, ((axes,),) = page(1, 1, 8, 4.4)
+    bounds = sorted({s for curve in curves.values() for s, _, _ in curve})
+
+    def place(s):  # 0, 1, 2, 4, 8, ... are as far apart
+        return s if s < 1 else 1 + math.log2(s)
+
+    for (colour, marker), (name, curve) in zip(SWEPT, curves.items()):
+        points = [(place(s), seconds) for s, seconds, _ in curve if math.isfinite(seconds)]
+        axes.plot(*zip(*points), color=colour, linewidth=1.6, alpha=0.9)
+        for settled in True, False:  # hollow: not within the run
+            shown = [(place(s), seconds) for s, seconds, there in curve if there == settled and math.isfinite(seconds)]
+            if shown:
+                axes.plot(*zip(*shown), color=colour, marker=marker, markersize=6.5, linestyle="none", markerfacecolor=colour if settled else "white",
+                          label=name if settled else None)
+        if name in edges:
+            axes.axvline(place(edges[name]), color=colour, linewidth=1.2, linestyle="--", alpha=0.8)
+            axes.annotate("edge of stability", (place(edges[name]), 0.98), (3, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                          rotation=90, va="top", fontsize=8, color=colour)
+    axes.set_xticks([place(s) for s in bounds], bounds)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.tick_params(axis="y", which="minor", labelsize=8)
+    axes.set(xlabel="--staleness")
+    axes.set_title(f"virtual seconds until the training loss stays at {target:g} (hollow: it never did)", loc="left", weight="bold", fontsize=11)
+    axes.legend(frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

@@ -107,11 +107,12 @@ class Launcher:
         return ["mpirun", "-n", str(ranks), *where, "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1",
                 "--mca", "btl_vader_single_copy_mechanism", "none"]
 
-    def here(self, *flags, ranks):
-        """One run on threads of one process, for what needs no links."""
+    def here(self, *flags, ranks, transport="inproc"):
+        """One run in one process, for what needs no links: ranks are threads, or simulated."""
+        self.count += 1
         with tempfile.TemporaryDirectory() as folder:
             record = pathlib.Path(folder, "run.jsonl")
-            command = [str(self.bench), "--transport", "inproc", "--ranks", str(ranks), "--quiet", "--curve", str(record), *map(str, flags)]
+            command = [str(self.bench), "--transport", transport, "--ranks", str(ranks), "--quiet", "--curve", str(record), *map(str, flags)]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST)
             if done.returncode not in GRACE:
                 raise Failed(f"{(done.stderr.strip() or 'no message').splitlines()[-1]} (in: {' '.join(command)})")

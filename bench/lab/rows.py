@@ -46,6 +46,15 @@ class Turns:
                 results[name].append(self._launcher.run(*flags, ranks=ranks))
         return results
 
+    def simulated(self, kinds, ranks):
+        """The same of ranks that are simulated: the seed of a turn is its number, as the same run twice is the same."""
+        results = {name: [] for name in kinds}
+        for turn in range(self._repeat):
+            for name, flags in kinds.items():
+                self._say(f"{name}, seed {turn + 1}")
+                results[name].append(self._launcher.here(*flags, "--seed", turn + 1, ranks=ranks, transport="sim"))
+        return results
+
     def traffic(self, program, *flags, **where):
         """[what Launcher.traffic found, of each turn]; inside of one, contenders go by turns themselves."""
         found = []
@@ -196,36 +205,18 @@ def row_overlap(lab):
     return claims
 
 
-SWEPT = [0, 1, 2, 4, 8, 16, 32]
-
-
-def row_sweep(lab):
-    """The bound of ssp, with random stragglers and without: time to the loss at s = 0 over that at s."""
-    work, time = Work(epochs=3, pad_ms=10, target=0.42), to_loss(0.42)
-    claims = []
-    for name, straggler in (("random stragglers", ["--straggler", "random:p=0.1,10x"]), ("control, nobody slow", [])):
-        kinds = {s: [*work.flags("ssp"), "--staleness", s, *straggler] for s in SWEPT}
-        kinds["async"] = [*work.flags("async"), *straggler]
-        found = lab.turns(kinds)
-        draw = theory.transient(0.1, 10) if straggler else theory.persistent(1)
-        base = theory.slowdown("ssp", draw, staleness=0)
-        for s in [*SWEPT[1:], "async"]:
-            expected = theory.slowdown("async", draw) if s == "async" else theory.slowdown("ssp", draw, staleness=s)
-            claims.append(Claim(f"{name}: time to loss, s = 0 / {'async' if s == 'async' else f's = {s}'}", ratios(found[0], found[s], time), 0, base / expected))
-    return claims
-
-
-ROWS = {"stragglers": row_stragglers, "random": row_random, "adpsgd": row_adpsgd, "links": row_links, "overlap": row_overlap, "servers": row_servers, "sweep": row_sweep}
+ROWS = {"stragglers": row_stragglers, "random": row_random, "adpsgd": row_adpsgd, "links": row_links, "overlap": row_overlap, "servers": row_servers}
 
 
 @dataclasses.dataclass
 class Lab:
     nodes: object
     turns: Turns
+    figures: dict = dataclasses.field(default_factory=dict)  #: file -> (function of lab_figures, what it is given)
 
 
 def carry_out(chosen, launcher, repeat, say):
-    """[cells] of the rows, and the sentences of those that were left out."""
+    """[cells] of the rows, the sentences of those that were left out, and Lab.figures."""
     lab, lines, left_out = Lab(launcher.nodes, Turns(launcher, repeat, say)), [], []
     for name, row in chosen.items():
         try:
@@ -234,4 +225,4 @@ def carry_out(chosen, launcher, repeat, say):
             left_out.append(f"{name} was left out: {error}")
             continue
         lines += [claim.cells() for claim in claims]
-    return lines, left_out
+    return lines, left_out, lab.figures

@@ -19,11 +19,12 @@ import nodes as network  # noqa: E402
 import rows  # noqa: E402
 import scale  # noqa: E402
 import sum_rows  # noqa: E402
+import sweep  # noqa: E402
 from launch import Failed, Launcher  # noqa: E402
 from scenarios import MODES, QUICK, RANKS, Work, all_scenarios  # noqa: E402
 from table import Report  # noqa: E402
 
-ROWS = rows.ROWS | sum_rows.ROWS
+ROWS = rows.ROWS | sum_rows.ROWS | {"sweep": sweep.row_sweep, "sweep-ranks": sweep.row_sweep_ranks}
 
 
 def flags():
@@ -131,11 +132,13 @@ def two_levels(chosen, launcher, report, reason):
 
 def papers(chosen, launcher, report, reason):
     report.heading("Results of papers, with their controls")
-    lines, left_out = rows.carry_out({name: ROWS[name] for name in chosen.rows}, launcher, chosen.repeat, live)
+    lines, left_out, figures = rows.carry_out({name: ROWS[name] for name in chosen.rows}, launcher, chosen.repeat, live)
     live("")
     report.text(place(launcher, reason).format("what is listed below" if left_out else "nothing"))
     report.table(f"ratios within a turn, medians of {chosen.repeat}", rows.HEADER, lines)
     report.bullets(left_out)
+    for name, (figure, *given) in figures.items():
+        save(chosen, report, name, lambda: getattr(lab_figures, figure)(*given))
 
 
 def many_workers(chosen, launcher, report, _):

@@ -79,6 +79,11 @@ def transient(p, factor):
     return lambda _, generator: factor if generator.random() < p else 1.0
 
 
+def stable_delay(movement):
+    """The largest s with which w(t + 1) = w(t) - movement * w(t - s) comes to rest: movement < 2 sin(pi / (2 (2 s + 1))). -1: none does."""
+    return -1 if movement >= 2 else (math.pi / (2 * math.asin(movement / 2)) - 1) / 2
+
+
 # --- what links cost: n nodes, gradients of M bytes, links of B bytes/s ------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """./dev lab: nodes that are namespaces, links that are as slow as they are told, and nothing of it left behind."""
 
+import math
 import os
 import pathlib
 import shutil
@@ -206,6 +207,20 @@ class TheoryTest(unittest.TestCase):
     def test_gaps_are_those_of_the_table(self):
         for topology, n, gap in ("ring", 8, 0.195), ("star", 8, 0.125), ("hypercube", 8, 0.5), ("ring", 4, 0.667), ("complete", 4, 1):
             self.assertAlmostEqual(theory.gap(topology, n), gap, places=3)
+
+    def test_old_gradients_come_to_rest_up_to_the_stable_delay(self):
+        def rests(movement, delay):
+            past = [1.0] * (delay + 1)
+            for _ in range(4000):
+                past = [*past[1:], past[-1] - movement * past[0]]
+            return max(map(abs, past)) < 1
+
+        for movement in 1.9, 0.9, 0.4, 0.1:
+            delay = math.floor(theory.stable_delay(movement))
+            self.assertTrue(rests(movement, delay), movement)
+            self.assertFalse(rests(movement, delay + 1), movement)
+        self.assertEqual(theory.stable_delay(2), -1)
+        self.assertFalse(rests(2.01, 0))
 
     def test_tcp_tries_again_at_doubled_times(self):
         self.assertEqual([round(theory.tcp_recovers(cut), 3) for cut in (0, 0.1, 0.3, 1)], [0, 0.2, 0.6, 1.4])

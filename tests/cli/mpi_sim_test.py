@@ -49,6 +49,22 @@ class Simulated(RanksTest):
         self.assertAlmostEqual(slow["bsp"] / even["bsp"], 4, delta=0.05)
         self.assertAlmostEqual(slow["bsp"] / slow["async"], 3.25, delta=0.2)
 
+    def test_the_best_bound_of_staleness_is_in_the_middle(self):
+        """Ho et al. 2013: with no bound to spare ranks wait for stragglers; with reads as old as a large one allows steps so long oscillate."""
+        def seconds(s, *flags, visibility="exact"):
+            """To the loss; None: not there."""
+            records = self.records("--transport", "sim", "--ranks", 8, "--model", "logistic", "--data", "builtin:spam,part=train", "--transform", "log1p",
+                                   "--normalize", "l2", "--partition", "range", "--batch", 160, "--step", 0.02, "--schedule", "constant", "--epochs", 2,
+                                   "--pad", 1, "--mode", "ssp", "--staleness", s, "--visibility", visibility, *flags)
+            return next((point["seconds"] for point in records["point"] if point["train_loss"] < 0.4), None)
+
+        random = ("--straggler", "random:p=0.1,10x")
+        none, middle = seconds(0, *random), seconds(4, *random)
+        self.assertLess(2 * middle, none)
+        self.assertIsNone(seconds(16, *random))  # twice what theory.stable_delay allows
+        self.assertLessEqual(seconds(16, *random, visibility="at-least"), middle)  # a bound that is not used up does no harm,
+        self.assertLess(seconds(0), 1.3 * seconds(4))  # and one that nobody needs does no good: the controls
+
     def test_hundreds_of_ranks(self):
         run = self.records(*RUN, *self.data, "--ranks", 200, "--mode", "local", "--batch", "all", "--epochs", 1)
         self.assertEqual(run["summary"][0]["examples"], 320)
