@@ -10,6 +10,7 @@
 
 #include "collectives.hpp"
 #include "owners.hpp"
+#include "reduce/vector_tree.hpp"
 #include "reduce/walk.hpp"
 
 namespace sounder::mpi {
@@ -19,10 +20,15 @@ constexpr std::size_t kEager = std::size_t{64} << 10;  ///< bytes that a rank ma
 constexpr std::size_t kMostParts = 1024;               ///< of each owner
 constexpr std::size_t kAhead = 4;                      ///< parts of each other owner that are sent before the own of as long ago is added up
 
+/// What all subtrees of a rank have, as bits; a rank without subtrees does not object to either.
+constexpr std::uint32_t kWithoutDecays = 1, kWithDecays = 2;
+
 struct Offer {
   std::uint64_t bytes = 0;              ///< of all subtrees of the rank
-  std::uint32_t eager = 0, decays = 0;  ///< whether they follow; whether there are sums of a
+  std::uint16_t eager = 0, decays = 0;  ///< whether they follow; whether there are sums of a
+  std::uint32_t whole = kWithoutDecays | kWithDecays;  ///< all rows, and for none or for each a sum of a
 };
+static_assert(sizeof(Offer) == 16);
 
 /// Rows on their way: which they are, then their floats where these lie, sums of b * x and, if there are, of a.
 void send(const Lane& lane, int to, const RowView& rows) {
@@ -93,7 +99,9 @@ RowSums TreeReducer::sum(ShardTree& shards) {
   for (const TreeNode node : subtrees_of(own)) {
     roots.push_back(shards.take(node));
     offer.bytes += encoded_size(roots.back().view());
-    offer.decays |= !roots.back().decays.empty();
+    const bool decays = !roots.back().decays.empty();
+    offer.decays |= decays;
+    offer.whole &= roots.back().count < numbers_.rows() ? 0u : decays ? kWithDecays : kWithoutDecays;
   }
   offer.eager = offer.bytes <= kEager / static_cast<std::size_t>(ranks - 1);
   const std::vector<Payload> told = all_gather(endpoint_, Payload::filled(sizeof offer + (offer.eager ? offer.bytes : 0), [&](auto to) {
@@ -106,6 +114,7 @@ RowSums TreeReducer::sum(ShardTree& shards) {
                                                    }
                                                }));
   std::uint64_t most = 0;
+  std::uint32_t whole = offer.whole;
   bool all_told = true, decays = false;
   for (const Payload& payload : told) {
     Offer other;
@@ -114,11 +123,12 @@ RowSums TreeReducer::sum(ShardTree& shards) {
     most = std::max(most, other.bytes);
     all_told &= other.eager != 0;
     decays |= other.decays != 0;
+    whole &= other.whole;
   }
   if (all_told) return top_of(told, sizeof(Offer));
   const auto owners = static_cast<std::size_t>(owners_);
   const std::size_t each = std::clamp<std::size_t>(most / owners / chunk_bytes_, 1, kMostParts);
-  return in_parts(roots, each * owners, decays);
+  return whole ? in_place(std::move(roots), each * owners, decays) : in_parts(roots, each * owners, decays);
 }
 
 /// The top of the tree from the subtrees that each rank told, behind `skip` bytes.
@@ -129,6 +139,34 @@ RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) con
     for (const TreeNode node : subtrees_of(rank)) nodes.add(place(node), decode(from, numbers_));
   }
   return nodes.top(numbers_);
+}
+
+/// All subtrees have all rows: vectors, without a word of which rows. The sum takes the memory of the first of `roots`.
+RowSums TreeReducer::in_place(std::vector<RowSums> roots, std::size_t parts, bool decays) const {
+  VectorTree tree{.nodes = {}, .own = static_cast<std::size_t>(endpoint_.rank()), .owners = static_cast<std::size_t>(owners_), .parts = parts};
+  for (int rank = 0; rank < endpoint_.size(); ++rank) {
+    tree.nodes.emplace_back();
+    for (const TreeNode node : subtrees_of(rank)) tree.nodes.back().push_back(place(node));
+  }
+  std::vector<std::span<const float>> sums, sums_of_a;
+  for (const RowSums& root : roots) {
+    sums.push_back(root.sums);
+    sums_of_a.push_back(root.decays);
+  }
+  RowSums sum;
+  if (!roots.empty()) {
+    sum = std::move(roots.front());
+  } else {
+    sum.count = numbers_.rows();
+    sum.sums.resize(numbers_.floats());
+    sum.decays.resize(decays ? numbers_.rows() : 0);
+  }
+  Walks walks(endpoint_);
+  std::vector<Walk> all = walks_of(walks, tree, sums, sum.sums);
+  if (decays)
+    for (Walk& walk : walks_of(walks, tree, sums_of_a, sum.decays)) all.push_back(std::move(walk));
+  walks.run(all, "its part of the sum over the shards");
+  return sum;
 }
 
 /// Adds up the parts of this rank if it is an owner, p = rank, rank + owners, ...: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this

@@ -40,6 +40,7 @@ class TreeReducer {
  private:
   std::vector<TreeNode> subtrees_of(int rank) const;
   std::vector<std::uint32_t> cuts(std::size_t parts) const;
+  RowSums in_place(std::vector<RowSums> roots, std::size_t parts, bool decays) const;
   RowSums in_parts(const std::vector<RowSums>& roots, std::size_t parts, bool decays);
   Walk add_up(Lane in, Lane out, const std::vector<RowSums>& roots, const std::vector<std::uint32_t>& bounds) const;
   Walk collect(Lane lane, std::size_t parts, bool decays, RowSums& sum) const;

@@ -1,19 +1,10 @@
 #include "reduce/shard_tree.hpp"
 
-#include <bit>
-
 #include <fmt/format.h>
 
 #include <sounder/error.hpp>
 
 namespace sounder::mpi {
-namespace {
-
-constexpr int kTop = std::countr_zero(static_cast<unsigned>(kVirtualShards));
-static_assert(kVirtualShards == 1 << kTop);
-
-}  // namespace
-
 std::vector<TreeNode> subtrees(int first, int last) {
   std::vector<TreeNode> nodes;
   while (first < last) {

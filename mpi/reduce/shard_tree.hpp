@@ -1,6 +1,7 @@
 // A binary tree over the virtual shards: which sums are added to which, whoever does it and wherever.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -19,6 +20,10 @@ struct TreeNode {
   friend bool operator==(const TreeNode&, const TreeNode&) = default;
   friend auto operator<=>(const TreeNode&, const TreeNode&) = default;
 };
+
+/// Level of the sum of all.
+inline constexpr int kTop = std::countr_zero(static_cast<unsigned>(kVirtualShards));
+static_assert(kVirtualShards == 1 << kTop);
 
 /// Virtual shards that a rank owns: [first, last).
 inline int first_shard_of(int rank, int ranks) { return static_cast<int>(std::int64_t{kVirtualShards} * rank / ranks); }

@@ -89,14 +89,10 @@ std::vector<std::span<float>> chunks_of(std::span<float> vector, std::size_t at,
   return chunks;
 }
 
-namespace {
-
 const float* floats_of(const Payload& sum, std::size_t floats) {
   if (sum.size() != floats * sizeof(float)) throw Error("ranks add up vectors of different lengths: run the same program on all ranks");
   return sum.as<float>().data();
 }
-
-}  // namespace
 
 void add_to(std::span<float> chunk, const Payload& sum) {
   const float* const from = floats_of(sum, chunk.size());

@@ -131,6 +131,8 @@ class Lane {
 
 /// Chunks of a part of a vector, of the part `at` of `parts`.
 std::vector<std::span<float>> chunks_of(std::span<float> vector, std::size_t at, std::size_t parts, std::size_t chunk_floats);
+/// A chunk that has come in. Throws Error where it is of another length.
+const float* floats_of(const Payload& sum, std::size_t floats);
 /// chunk += sum, and chunk = sum. Throw Error where lengths differ.
 void add_to(std::span<float> chunk, const Payload& sum);
 void copy_to(std::span<float> chunk, const Payload& sum);
