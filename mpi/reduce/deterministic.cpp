@@ -17,6 +17,7 @@ namespace sounder::mpi {
 namespace {
 
 constexpr std::size_t kEager = std::size_t{64} << 10;  ///< bytes that a rank may send to all others before it knows what they have
+constexpr int kFew = 16;                               ///< ranks that tell each other in the walk itself; more do it in bundles before
 constexpr std::size_t kMostParts = 1024;               ///< of each owner
 constexpr std::size_t kAhead = 4;                      ///< parts of each other owner that are sent before the own of as long ago is added up
 
@@ -29,6 +30,26 @@ struct Offer {
   std::uint32_t whole = kWithoutDecays | kWithDecays;  ///< all rows, and for none or for each a sum of a
 };
 static_assert(sizeof(Offer) == 16);
+
+/// What the offers of all come to, on all ranks alike.
+struct Agreed {
+  explicit Agreed(std::span<const Payload> told) {
+    for (const Payload& payload : told) {
+      Offer offer;
+      if (payload.size() < sizeof offer) throw Error("a rank tells nothing of its gradients: run the same program on all ranks");
+      std::memcpy(&offer, payload.bytes().data(), sizeof offer);
+      most = std::max(most, offer.bytes);
+      all_told &= offer.eager != 0;
+      decays |= offer.decays != 0;
+      whole &= offer.whole;
+    }
+  }
+  bool in_place() const { return !all_told && whole != 0; }
+
+  std::uint64_t most = 0;
+  bool all_told = true, decays = false;
+  std::uint32_t whole = kWithoutDecays | kWithDecays;
+};
 
 /// Rows on their way: which they are, then their floats where these lie, sums of b * x and, if there are, of a.
 void send(const Lane& lane, int to, const RowView& rows) {
@@ -104,31 +125,31 @@ RowSums TreeReducer::sum(ShardTree& shards) {
     offer.whole &= roots.back().count < numbers_.rows() ? 0u : decays ? kWithDecays : kWithoutDecays;
   }
   offer.eager = offer.bytes <= kEager / static_cast<std::size_t>(ranks - 1);
-  const std::vector<Payload> told = all_gather(endpoint_, Payload::filled(sizeof offer + (offer.eager ? offer.bytes : 0), [&](auto to) {
-                                                 std::memcpy(to.data(), &offer, sizeof offer);
-                                                 to = to.subspan(sizeof offer);
-                                                 if (offer.eager)
-                                                   for (const RowSums& root : roots) {
-                                                     encode(root.view(), to);
-                                                     to = to.subspan(encoded_size(root.view()));
-                                                   }
-                                               }));
-  std::uint64_t most = 0;
-  std::uint32_t whole = offer.whole;
-  bool all_told = true, decays = false;
-  for (const Payload& payload : told) {
-    Offer other;
-    if (payload.size() < sizeof other) throw Error("a rank tells nothing of its gradients: run the same program on all ranks");
-    std::memcpy(&other, payload.bytes().data(), sizeof other);
-    most = std::max(most, other.bytes);
-    all_told &= other.eager != 0;
-    decays |= other.decays != 0;
-    whole &= other.whole;
-  }
-  if (all_told) return top_of(told, sizeof(Offer));
+  const Payload mine = Payload::filled(sizeof offer + (offer.eager ? offer.bytes : 0), [&](auto to) {
+    std::memcpy(to.data(), &offer, sizeof offer);
+    to = to.subspan(sizeof offer);
+    if (offer.eager)
+      for (const RowSums& root : roots) {
+        encode(root.view(), to);
+        to = to.subspan(encoded_size(root.view()));
+      }
+  });
+  std::vector<Payload> told;
+  if (ranks > kFew) told = all_gather(endpoint_, mine);
+  RowSums sum;
+  Walks walks(endpoint_);
+  const Lane offers(walks), to_owner(walks), to_all(walks);
+  const Walk all[] = {in_place(offers, to_owner, to_all, mine, told, roots, sum)};
+  walks.run(all, "its part of the sum over the shards");
+  const Agreed agreed(told);
+  if (agreed.in_place()) return sum;
+  return agreed.all_told ? top_of(told, sizeof(Offer)) : in_parts(roots, parts(agreed.most), agreed.decays);
+}
+
+/// So many for each owner, where a rank has `most` bytes.
+std::size_t TreeReducer::parts(std::uint64_t most) const {
   const auto owners = static_cast<std::size_t>(owners_);
-  const std::size_t each = std::clamp<std::size_t>(most / owners / chunk_bytes_, 1, kMostParts);
-  return whole ? in_place(std::move(roots), each * owners, decays) : in_parts(roots, each * owners, decays);
+  return owners * std::clamp<std::size_t>(most / owners / chunk_bytes_, 1, kMostParts);
 }
 
 /// The top of the tree from the subtrees that each rank told, behind `skip` bytes.
@@ -141,10 +162,23 @@ RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) con
   return nodes.top(numbers_);
 }
 
-/// All subtrees have all rows: vectors, without a word of which rows. The sum takes the memory of the first of `roots`.
-RowSums TreeReducer::in_place(std::vector<RowSums> roots, std::size_t parts, bool decays) const {
-  VectorTree tree{.nodes = {}, .own = static_cast<std::size_t>(endpoint_.rank()), .owners = static_cast<std::size_t>(owners_), .parts = parts};
-  for (int rank = 0; rank < endpoint_.size(); ++rank) {
+/// Fills `told`. Where all subtrees have all rows they are vectors, which takes no word of which rows: the sum then comes to lie where the first of `roots` did. All in one
+/// walk, as to wake the caller in between takes as long as some 100 KiB.
+Walk TreeReducer::in_place(Lane offers, Lane to_owner, Lane to_all, const Payload& mine, std::vector<Payload>& told, std::vector<RowSums>& roots, RowSums& sum) const {
+  const int ranks = endpoint_.size(), own = endpoint_.rank();
+  if (told.empty()) {
+    for (int i = 1; i < ranks; ++i) offers.send((own + i) % ranks, mine);
+    for (int rank = 0; rank < ranks; ++rank) {
+      if (rank == own)  // no ?:, in which GCC 12 loses what is awaited
+        told.push_back(mine);
+      else
+        told.push_back(co_await offers.receive(rank));
+    }
+  }
+  const Agreed agreed(told);
+  if (!agreed.in_place()) co_return;
+  VectorTree tree{.nodes = {}, .own = static_cast<std::size_t>(own), .owners = static_cast<std::size_t>(owners_), .parts = parts(agreed.most)};
+  for (int rank = 0; rank < ranks; ++rank) {
     tree.nodes.emplace_back();
     for (const TreeNode node : subtrees_of(rank)) tree.nodes.back().push_back(place(node));
   }
@@ -153,20 +187,15 @@ RowSums TreeReducer::in_place(std::vector<RowSums> roots, std::size_t parts, boo
     sums.push_back(root.sums);
     sums_of_a.push_back(root.decays);
   }
-  RowSums sum;
   if (!roots.empty()) {
     sum = std::move(roots.front());
   } else {
     sum.count = numbers_.rows();
     sum.sums.resize(numbers_.floats());
-    sum.decays.resize(decays ? numbers_.rows() : 0);
+    sum.decays.resize(agreed.decays ? numbers_.rows() : 0);
   }
-  Walks walks(endpoint_);
-  std::vector<Walk> all = walks_of(walks, tree, sums, sum.sums);
-  if (decays)
-    for (Walk& walk : walks_of(walks, tree, sums_of_a, sum.decays)) all.push_back(std::move(walk));
-  walks.run(all, "its part of the sum over the shards");
-  return sum;
+  co_await sum_over(to_owner, to_all, tree, sums, sum.sums);
+  if (agreed.decays) co_await sum_over(to_owner, to_all, tree, sums_of_a, sum.decays);
 }
 
 /// Adds up the parts of this rank if it is an owner, p = rank, rank + owners, ...: a tree of rows is as many trees, and none sees the others. Tells all of the sums, also this

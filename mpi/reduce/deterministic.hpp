@@ -21,7 +21,7 @@ struct TreeOptions {
 
 /// Finishes the tree over the virtual shards between ranks: rank r of P workers owns shards 64 r / P ... and gives the sums of its subtrees.
 /// Few bytes go from each to all; many are cut by rows into parts, each of which one rank adds up and hands out: about
-/// 2 (P - 1) / P of the bytes of a subtree for each rank, as in a ring. Above 16 ranks fewer add up (owners.hpp): parts for all would be
+/// 2 (P - 1) / P of the bytes of a subtree for each rank, as in a ring; where all subtrees have all rows, in place (vector_tree.hpp). Above 16 ranks fewer add up (owners.hpp): parts for all would be
 /// P x P messages. Called by all ranks in the same order.
 class TreeReducer {
  public:
@@ -40,7 +40,8 @@ class TreeReducer {
  private:
   std::vector<TreeNode> subtrees_of(int rank) const;
   std::vector<std::uint32_t> cuts(std::size_t parts) const;
-  RowSums in_place(std::vector<RowSums> roots, std::size_t parts, bool decays) const;
+  std::size_t parts(std::uint64_t most) const;
+  Walk in_place(Lane offers, Lane to_owner, Lane to_all, const Payload& mine, std::vector<Payload>& told, std::vector<RowSums>& roots, RowSums& sum) const;
   RowSums in_parts(const std::vector<RowSums>& roots, std::size_t parts, bool decays);
   Walk add_up(Lane in, Lane out, const std::vector<RowSums>& roots, const std::vector<std::uint32_t>& bounds) const;
   Walk collect(Lane lane, std::size_t parts, bool decays, RowSums& sum) const;

@@ -24,8 +24,7 @@ struct VectorTree {
   std::size_t own, owners, parts;
 };
 
-/// The walks of one sum: `sum` is the sum over the tree of `own`, the vectors of this rank, and those of the others. It may be one of `own`,
-/// which must stay as they are until all walks have ended.
-std::vector<Walk> walks_of(Walks& walks, const VectorTree& tree, std::vector<std::span<const float>> own, std::span<float> sum);
+/// sum = the sum over the tree of `own`, the vectors of this rank, and those of the others. It may be one of `own`, and all stay as they are until the walks have ended.
+Walk sum_over(Lane to_owner, Lane to_all, const VectorTree& tree, std::span<const std::span<const float>> own, std::span<float> sum);
 
 }  // namespace sounder::mpi
