@@ -163,7 +163,7 @@ RowSums TreeReducer::top_of(std::span<const Payload> told, std::size_t skip) con
 }
 
 /// Fills `told`. Where all subtrees have all rows they are vectors, which takes no word of which rows: the sum then comes to lie where the first of `roots` did. All in one
-/// walk, as to wake the caller in between takes as long as some 100 KiB.
+/// walk: nobody need be woken in between.
 Walk TreeReducer::in_place(Lane offers, Lane to_owner, Lane to_all, const Payload& mine, std::vector<Payload>& told, std::vector<RowSums>& roots, RowSums& sum) const {
   const int ranks = endpoint_.size(), own = endpoint_.rank();
   if (told.empty()) {

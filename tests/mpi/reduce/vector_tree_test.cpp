@@ -39,14 +39,16 @@ struct Summed {
   std::uint64_t messages = 0;
 };
 
-/// What each rank has then, and how many messages it has sent. Decays of some: of the shards of rank 0.
+/// What each rank has then, and how many messages it has sent. Decays of some: of the shards of rank 0. The last `idle` ranks have no shards.
 template <class Tree = TreeReducer>
-std::vector<Summed> summed(int ranks, const RowNumbers& numbers, Decays decays, std::size_t chunk_bytes) {
+std::vector<Summed> summed(int ranks, const RowNumbers& numbers, Decays decays, std::size_t chunk_bytes, int idle = 0) {
+  const int workers = ranks - idle;
   std::vector<Summed> all(static_cast<std::size_t>(ranks));
   World::run_inproc(ranks, [&](World& world) {
     Endpoint& endpoint = world.endpoint();
     ShardTree shards(numbers);
-    for (int shard = first_shard_of(world.rank(), ranks); shard < first_shard_of(world.rank() + 1, ranks); ++shard) {
+    const bool works = world.rank() < workers;
+    for (int shard = works ? first_shard_of(world.rank(), workers) : 0; works && shard < first_shard_of(world.rank() + 1, workers); ++shard) {
       RowSums rows = random_rows(numbers, static_cast<std::uint64_t>(shard), 1, true);
       if (decays == Decays::none || (decays == Decays::some && world.rank() > 0)) rows.decays.clear();
       shards.add({0, shard}, std::move(rows));
@@ -58,7 +60,7 @@ std::vector<Summed> summed(int ranks, const RowNumbers& numbers, Decays decays, 
       return sent;
     };
     const std::uint64_t before = messages();
-    RowSums sum = Tree(endpoint, numbers, {.chunk_bytes = chunk_bytes, .load = {}}).sum(shards);
+    RowSums sum = Tree(endpoint, numbers, {.chunk_bytes = chunk_bytes, .workers = workers, .load = {}}).sum(shards);
     all[static_cast<std::size_t>(world.rank())] = {std::move(sum), messages() - before};
   });
   return all;
@@ -107,6 +109,19 @@ TEST_SUITE("mpi") {
         for (const Summed& on_rank : whole) CHECK(same_bits(on_rank.sum.decays, alone.decays));
         CHECK(plain[0].messages < by_rows[0].messages);
       }
+  }
+
+  TEST_CASE("whole vectors are summed in place on many ranks, of which fewer add up, and on ranks that have no shards") {
+    const RowNumbers numbers(Layout{{.rows = 20'000, .width = 1}});
+    const auto alone = summed(1, numbers, Decays::none, 4096)[0].sum;
+    for (const auto& [ranks, idle] : {std::pair{18, 0}, std::pair{3, 1}, std::pair{18, 15}}) {
+      CAPTURE(ranks);
+      CAPTURE(idle);
+      for (const Summed& on_rank : summed(ranks, numbers, Decays::none, 4096, idle)) {
+        CHECK(on_rank.sum.numbers.empty());
+        CHECK(same_bits(on_rank.sum.sums, alone.sums));
+      }
+    }
   }
 
   TEST_CASE("a tree of whole vectors whose subtrees were put elsewhere is seen in the bits") {
