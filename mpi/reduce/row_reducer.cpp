@@ -62,32 +62,48 @@ RowSums RowReducer::sum(RowSums mine) {
                                          }));
   std::vector<Offer> offers(ranks);
   std::uint64_t bytes = 0;
-  bool decays = false, all_rows = false, all_told = true;
+  bool decays = false, no_decays = false, all_rows = false, whole = true, all_told = true;
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     if (told[rank].size() < sizeof(Offer)) throw Error("a rank tells nothing of its gradients: run the same program on all ranks");
     std::memcpy(&offers[rank], told[rank].bytes().data(), sizeof(Offer));
     bytes += offers[rank].bytes;
     decays |= offers[rank].decays != 0;
+    no_decays |= offers[rank].decays == 0;
     all_rows |= offers[rank].rows == numbers_.rows();
+    whole &= offers[rank].rows == numbers_.rows();
     all_told &= offers[rank].eager != 0;
   }
   std::size_t table_floats = numbers_.floats() + (decays ? numbers_.rows() : 0);
   if (!all_rows) table_floats += Counts(endpoint_.size()).floats(numbers_.rows());
-  if (!all_told && bytes > 2 * sizeof(float) * table_floats) return dense(mine, decays, all_rows);
+  if (!all_told && bytes > 2 * sizeof(float) * table_floats) {
+    ++dense_sums_;
+    return whole && decays != no_decays ? in_place(std::move(mine)) : dense(mine, decays, all_rows);
+  }
 
   std::vector<Payload> rest(ranks);
   if (!all_told) rest = all_gather(endpoint_, own.eager ? Payload() : encoded(mine.view()));
+  RowView first;  // it stays where it came until there is something to add to it
   RowSums sum;
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     std::span<const std::byte> from = offers[rank].eager ? told[rank].bytes().subspan(sizeof(Offer)) : rest[rank].bytes();
     const RowView part = decode(from, numbers_);
-    if (part.count > 0) sum = add(sum.view(), part, numbers_);
+    if (part.count == 0) continue;
+    if (first.count == 0)
+      first = part;
+    else
+      sum = add(sum.count == 0 ? first : sum.view(), part, numbers_);
   }
-  return sum;
+  return sum.count == 0 ? add(first, {}, numbers_) : sum;
+}
+
+/// All ranks have all rows, and decays of all or of none.
+RowSums RowReducer::in_place(RowSums mine) {
+  reducer_->sum(mine.sums);
+  if (!mine.decays.empty()) reducer_->sum(mine.decays);
+  return mine;
 }
 
 RowSums RowReducer::dense(const RowSums& mine, bool decays, bool all_rows) {
-  ++dense_sums_;
   const Counts counts(endpoint_.size());
   const std::size_t rows = numbers_.rows(), floats = numbers_.floats();
   tables_.assign(floats + (decays ? rows : 0) + (all_rows ? 0 : counts.floats(numbers_.rows())), 0.f);

@@ -12,7 +12,7 @@ namespace sounder::mpi {
 ///
 /// What every rank has at hand is told first: how many bytes its rows are, and if they are few, the rows. From these numbers all
 /// decide alike for what moves less: the rows of each rank to all others, added up in the order of the ranks, (P - 1) times their
-/// bytes; or the whole tables through the reducer, 2 (P - 1) / P times theirs (the switch of Renggli et al., "SparCML", SC 2019).
+/// bytes; or the whole tables through the reducer, 2 (P - 1) / P times theirs (the switch of Renggli et al., "SparCML", SC 2019), in place where every rank has all of them.
 class RowReducer {
  public:
   RowReducer(Endpoint& endpoint, std::unique_ptr<Reducer> reducer, const RowNumbers& numbers);
@@ -23,6 +23,7 @@ class RowReducer {
   std::uint64_t dense_sums() const { return dense_sums_; }
 
  private:
+  RowSums in_place(RowSums mine);
   RowSums dense(const RowSums& mine, bool decays, bool all_rows);
 
   Endpoint& endpoint_;

@@ -107,11 +107,11 @@ TEST_SUITE("mpi") {
     };
     for (const int ranks : {1, 2, 3, 4, 5})
       for (const Case& c : {Case{few, 0.3, false}, {few, 1, false}, {many, 0.01, false}, {many, 0.9, true}, {many, 1, true}})
-        for (const bool decays : {false, true}) {
+        for (const int first_with_decays : {0, 1, ranks}) {
           if (kThreadSanitizer && ranks == 4) continue;
           const auto rows_of = [&](int rank) {
-            // One rank may have none, and where there are decays only some have.
-            return random_rows(c.numbers, static_cast<std::uint64_t>(rank), !c.tables && rank == 1 ? 0 : c.share, decays && rank != 0);
+            // One rank may have none, and of decays all, some or none.
+            return random_rows(c.numbers, static_cast<std::uint64_t>(rank), !c.tables && rank == 1 ? 0 : c.share, rank >= first_with_decays);
           };
           RowSums expected = rows_of(0);
           for (int rank = 1; rank < ranks; ++rank) expected = add(expected.view(), rows_of(rank).view(), c.numbers);
