@@ -205,8 +205,9 @@ void Endpoint::await(std::unique_lock<std::mutex>& lock, Waiter& waiter) {
     lock.lock();
   } else {
     thread_local Yielder yielder;
-    while (!thread_->help(waiter.done) && !waiter.done.load(std::memory_order_relaxed) && Waiter::Clock::now() - waiter.begin < kYield && yielder.yield()) {
-    }
+    bool helped = thread_->help(waiter.done);
+    while (!helped && !waiter.done.load(std::memory_order_relaxed) && Waiter::Clock::now() - waiter.begin < kYield && yielder.yield()) helped = thread_->help(waiter.done);
+    if (!helped && !waiter.done.load(std::memory_order_relaxed)) thread_->end_rest();
     lock.lock();
     waiter.wakes.wait(lock, over);
   }

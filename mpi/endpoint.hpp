@@ -1,4 +1,5 @@
-// A rank's end of the network: one communication thread that alone calls the transport, and what other threads ask of it.
+// A rank's end of the network: one communication thread that calls the transport, and what other threads ask of it. Below, "on the communication thread" is also said of a thread that
+// does its work while it waits (communication_thread.hpp): one at a time.
 #pragma once
 
 #include <atomic>

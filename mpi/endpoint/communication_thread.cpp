@@ -27,6 +27,18 @@ constexpr double kRest = 2e-4;     ///< seconds that a communication thread leav
 constexpr unsigned kTurns = 16;    ///< of a thread that helps, between yields
 constexpr std::chrono::microseconds kHelp{200};  ///< for so long a thread that waits helps: sleep is better then
 
+/// While a thread does the work of another.
+class As {
+ public:
+  explicit As(const CommunicationThread* other) : before_(std::exchange(current, other)) {}
+  ~As() { current = before_; }
+  As(const As&) = delete;
+  As& operator=(const As&) = delete;
+
+ private:
+  const CommunicationThread* const before_;
+};
+
 /// Notes how long it lives, if there is a trace.
 class Spanned {
  public:
@@ -104,44 +116,53 @@ void CommunicationThread::live() {
     std::unique_lock turning(turning_, std::try_to_lock);
     const bool helped = helped_.exchange(false, std::memory_order_relaxed) || !turning;
     const std::optional<double> patience = turning ? turn() : kRest;
-    if (turning) turning.unlock();
     if (!patience) return;
+    sleeps_.store(!helped, std::memory_order_relaxed);  // seen by whoever has the next turn
+    if (turning) turning.unlock();
     if (helped)
       transport_.rest(std::min(*patience, kRest));
     else
       transport_.sleep(*patience);
+    sleeps_.store(false, std::memory_order_relaxed);
   }
 }
 
 bool CommunicationThread::begin_help(std::unique_lock<std::mutex>& turning) {
   if (!transport_.wants_help() || is_current()) return false;
   helped_.store(true, std::memory_order_relaxed);  // also if it has no turn now: the next one is soon
-  if (!turning.try_lock()) return false;
-  current = this;
-  return true;
+  return turning.try_lock();
 }
 
-/// The communication thread goes on at once if anything is left for it, what others laid on the desk meanwhile included.
+/// The communication thread goes on at once if anything is left for it, what others laid on the desk meanwhile included. From a long sleep it comes back to look every kRest.
 void CommunicationThread::end_help(std::unique_lock<std::mutex>& turning, bool all_done, std::size_t own_waits) {
-  current = nullptr;
-  all_done = all_done && !failed_ && pollers_.empty() && transport_.flushed();
+  bool flushed = false;
+  if (all_done && !failed_ && pollers_.empty()) guard([&] { flushed = transport_.flushed(); });
+  const bool sleeps = sleeps_.load(std::memory_order_relaxed);
   turning.unlock();
-  if (all_done) {
+  if (flushed) {
     const std::lock_guard lock(desk_.mutex);
     all_done = desk_.posted.empty() && desk_.outgoing.empty() && desk_.waits.size() == own_waits;
   }
-  if (all_done) return;
+  if (!flushed || !all_done)
+    end_rest();
+  else if (sleeps)
+    transport_.wake();
+}
+
+void CommunicationThread::end_rest() {
+  if (!transport_.wants_help()) return;
   helped_.store(false, std::memory_order_relaxed);
   transport_.wake();
 }
 
 bool CommunicationThread::help(const std::atomic<bool>& done) {
   std::unique_lock turning(turning_, std::defer_lock);
-  if (!begin_help(turning)) return false;
+  if (done.load(std::memory_order_relaxed) || !begin_help(turning)) return false;
+  const As own(this);
   thread_local Yielder yielder;
   const auto end = std::chrono::steady_clock::now() + kHelp;
   for (unsigned turns = 1;; ++turns) {
-    turn(&done);
+    guard([&] { turn(&done); });
     if (done.load(std::memory_order_relaxed) || failed_ || std::chrono::steady_clock::now() > end) break;
     if (turns % kTurns == 0 && !yielder.yield(std::chrono::milliseconds(1))) break;
   }
@@ -152,10 +173,13 @@ bool CommunicationThread::help(const std::atomic<bool>& done) {
 bool CommunicationThread::help(const std::function<void()>& work) {
   std::unique_lock turning(turning_, std::defer_lock);
   if (!begin_help(turning)) return false;
-  this->work();
-  guard(work);
-  settle(rank_);
-  flush();
+  const As own(this);
+  guard([&] {
+    this->work();
+    guard(work);
+    settle(rank_);
+    flush();
+  });
   end_help(turning, true, 0);
   return true;
 }
@@ -164,6 +188,7 @@ bool CommunicationThread::help(const std::function<void()>& work) {
 std::optional<double> CommunicationThread::turn(const std::atomic<bool>* done) {
   for (;;) {
     bool moved = work();
+    if (done && done->load(std::memory_order_relaxed)) return 0;
     if (!failed_) {
       for (int frames = 0; frames < kBurst && receive(); ++frames) {
         moved = true;

@@ -44,6 +44,8 @@ class CommunicationThread {
   bool help(const std::atomic<bool>& done);
   /// Another thread does this, and what lies on the desk. False: the same.
   bool help(const std::function<void()>& work);
+  /// Who could not help will sleep: the communication thread looks again.
+  void end_rest();
 
   // On the thread itself, or the one that does its work.
   /// Calls f; what it throws fails the run.
@@ -82,6 +84,8 @@ class CommunicationThread {
   std::mutex turning_;  ///< whose turn it is
   // Written by: threads that help. Read by: the communication thread, which then leaves the transport to them for a while. Relaxed: a hint.
   std::atomic<bool> helped_{false};
+  // Written by: the communication thread, in its turn or once it is awake. Read by: threads that help, in theirs. Relaxed: the mutex orders what matters.
+  std::atomic<bool> sleeps_{false};
 
   // Guarded by turning_.
   std::vector<std::pair<int, Frame>> leaving_;

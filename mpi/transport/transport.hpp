@@ -1,5 +1,5 @@
-// What carries frames between ranks. One thread of a rank at a time calls it, as a rule its communication thread; wake() is for all, and sleep() and rest() are for the
-// communication thread while another may call the rest.
+// What carries frames between ranks. One thread of a rank at a time calls it, as a rule its communication thread; wake() is for all, and sleep() and rest() may be
+// called while another thread calls the rest.
 #pragma once
 
 #include <cstddef>

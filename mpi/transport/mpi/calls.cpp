@@ -2,6 +2,8 @@
 
 #include "transport/mpi/calls.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -95,6 +97,17 @@ std::vector<bool> on_other_machines(MPI_Comm communicator) {
   std::vector<bool> far;
   for (const Name& name : names) far.push_back(name != own);
   return far;
+}
+
+int cores_of(MPI_Comm communicator, const std::vector<bool>& far) {
+  cpu_set_t own{};
+  sched_getaffinity(0, sizeof own, &own);  // of more cores than fit, none: then nobody is told of a core that is free
+  std::vector<cpu_set_t> masks(far.size());
+  all_gather(communicator, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(masks)));
+  cpu_set_t together{};
+  for (std::size_t rank = 0; rank < far.size(); ++rank)
+    if (!far[rank]) CPU_OR(&together, &together, &masks[rank]);
+  return CPU_COUNT(&together);
 }
 
 std::string library_name() {

@@ -23,7 +23,7 @@ LibraryTransport::LibraryTransport(MPI_Comm parent, bool finalize)
       rank_(rank_in(headers_)),
       size_(ranks_in(headers_)),
       far_(on_other_machines(headers_)),
-      roomy_(std::ranges::count(far_, false) <= sysconf(_SC_NPROCESSORS_ONLN)),
+      roomy_(std::ranges::count(far_, false) <= cores_of(headers_, far_)),
       shared_(headers_, far_),
       arrivals_(headers_, payloads_, far_, shared_),
       idle_(roomy_) {}

@@ -3,9 +3,15 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
+#include <string>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include <sounder/error.hpp>
 
 #include "collectives.hpp"
 #include "endpoint.hpp"
@@ -42,6 +48,33 @@ class Alone {
  private:
   std::atomic<bool> inside_{false};
   std::atomic<int> overlaps_{0};
+};
+
+/// Breaks where a thread that has helped asks whether all has left.
+class Breaking final : public Transport {
+ public:
+  explicit Breaking(std::unique_ptr<Transport> inner) : inner_(std::move(inner)) {}
+  int rank() const override { return inner_->rank(); }
+  int size() const override { return inner_->size(); }
+  void send(int to, Frame frame) override { inner_->send(to, std::move(frame)); }
+  std::optional<Frame> receive() override { return inner_->receive(); }
+  bool flushed() override {
+    if (!std::exchange(broken_, true)) throw sounder::Error("the peer of a send is gone");
+    return true;
+  }
+  void sleep(double seconds) override { inner_->sleep(seconds); }
+  void wake() override { inner_->wake(); }
+  bool ends_together() const override { return false; }
+  bool wants_help() const override { return true; }
+  std::string name() const override { return inner_->name(); }
+  void abandon() override { inner_->abandon(); }
+  [[noreturn]] void abort(int) override { std::abort(); }
+  bool hands_over() const override { return true; }
+  std::unique_ptr<Window> open_window(std::span<const float> own, std::size_t counts) override { return inner_->open_window(own, counts); }
+
+ private:
+  std::unique_ptr<Transport> inner_;
+  bool broken_ = false;
 };
 
 }  // namespace
@@ -157,6 +190,17 @@ TEST_SUITE("mpi") {
         CHECK_THROWS_WITH_AS(endpoint.wait(never, {.what = "nothing", .clock = 0, .on = {}}), doctest::Contains("a broken frame"), RankLost);
         endpoint.ignore(Kind::push);
       });
+    }
+    SUBCASE("where the transport throws") {
+      const auto network = InprocNetwork::make(1, true);
+      Endpoint endpoint(std::make_unique<Breaking>(network->transport(0)), EndpointOptions{30});
+      const auto exchange = [&] {
+        endpoint.send(0, {.kind = Kind::mail, .tag = 7});
+        endpoint.receive(0, Kind::mail, 7);
+      };
+      for (int i = 0; i < 1000 && endpoint.failure().empty(); ++i) exchange();
+      CHECK(endpoint.failure().find("the peer of a send is gone") != std::string::npos);
+      CHECK_THROWS_AS(exchange(), RankLost);
     }
     SUBCASE("where that handler waits") {
       on_ranks(1, true, 30, [&](Endpoint& endpoint) {

@@ -35,7 +35,7 @@ struct RankReport {
   double publish_seconds = 0;              ///< of compute_seconds, behind the pad
   double compute_deviation = 0;            ///< of the seconds of an example, from round to round, in parts of their mean
   double pad_seconds = 0;                  ///< asleep, by --pad and --straggler
-  double communication_seconds = 0;        ///< its communication thread, busy
+  double communication_seconds = 0;        ///< its communication thread, busy; not what threads did of its work that waited
   std::uint64_t bytes_sent = 0, messages_sent = 0;
   std::vector<std::uint64_t> bytes_to;     ///< by receiving rank
   std::vector<double> waited_for;          ///< seconds, by rank
@@ -51,7 +51,7 @@ struct RankProgress {
 class RankObserver {
  public:
   virtual ~RankObserver() = default;
-  /// On rank 0, from the communication thread, whenever a rank has completed a round: must be fast, and not throw.
+  /// On rank 0, from the communication thread or one that does its work, whenever a rank has completed a round: must be fast, and not throw.
   virtual void on_progress(const RankProgress&) {}
   /// On rank 0, from the thread that trains: a checkpoint could not be written; training goes on. Said once, until one can be written again.
   virtual void on_checkpoint_lost(const std::string& error) { static_cast<void>(error); }

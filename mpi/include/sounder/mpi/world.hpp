@@ -12,7 +12,7 @@ namespace sounder::mpi {
 
 class Endpoint;
 
-/// This rank's place among the ranks. Owns the communication thread, the only one that calls the MPI library.
+/// This rank's place among the ranks. Owns the communication thread, which calls the MPI library; so do threads that wait for it, one at a time.
 ///
 /// Thread level. MPI must allow calls from a thread other than the main one, one at a time: MPI_THREAD_SERIALIZED. If nobody
 /// has initialized MPI, World does, and finalizes it at its end. If the program has, its level must be SERIALIZED or more; with
