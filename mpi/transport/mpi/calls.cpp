@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include <fmt/format.h>
@@ -99,15 +100,24 @@ std::vector<bool> on_other_machines(MPI_Comm communicator) {
   return far;
 }
 
-int cores_of(MPI_Comm communicator, const std::vector<bool>& far) {
-  cpu_set_t own{};
-  sched_getaffinity(0, sizeof own, &own);  // of more cores than fit, none: then nobody is told of a core that is free
-  std::vector<cpu_set_t> masks(far.size());
-  all_gather(communicator, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(masks)));
+bool have_a_core_each(MPI_Comm communicator) {
+  struct Place {
+    std::array<char, 64> kernel{};
+    cpu_set_t cores{};
+  };
+  Place own;
+  std::ifstream("/proc/sys/kernel/random/boot_id").read(own.kernel.data(), own.kernel.size());
+  sched_getaffinity(0, sizeof own.cores, &own.cores);  // of more cores than fit, none
+  std::vector<Place> places(static_cast<std::size_t>(ranks_in(communicator)));
+  all_gather(communicator, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(places)));
+  int ranks = 0;
   cpu_set_t together{};
-  for (std::size_t rank = 0; rank < far.size(); ++rank)
-    if (!far[rank]) CPU_OR(&together, &together, &masks[rank]);
-  return CPU_COUNT(&together);
+  for (const Place& place : places)
+    if (place.kernel == own.kernel) {
+      ++ranks;
+      CPU_OR(&together, &together, &place.cores);
+    }
+  return ranks <= CPU_COUNT(&together);
 }
 
 std::string library_name() {

@@ -28,8 +28,8 @@ void all_gather(MPI_Comm communicator, std::span<const std::byte> own, std::span
 void all_to_all(MPI_Comm communicator, std::span<const char> to, std::span<char> from);
 /// Of each rank, whether its machine is another one than this rank's. Of all ranks at once.
 std::vector<bool> on_other_machines(MPI_Comm communicator);
-/// So many cores may the ranks use that are not `far`, all together. Of all ranks at once.
-int cores_of(MPI_Comm communicator, const std::vector<bool>& far);
+/// Whether the ranks that one kernel runs have a core each, of those that they may use all together; containers count as what they run on. Of all ranks at once.
+bool have_a_core_each(MPI_Comm communicator);
 
 /// "Open MPI 4.1.4" of what the library says of itself at length.
 std::string library_name();

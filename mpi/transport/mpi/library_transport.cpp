@@ -4,7 +4,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -23,7 +22,7 @@ LibraryTransport::LibraryTransport(MPI_Comm parent, bool finalize)
       rank_(rank_in(headers_)),
       size_(ranks_in(headers_)),
       far_(on_other_machines(headers_)),
-      roomy_(std::ranges::count(far_, false) <= cores_of(headers_, far_)),
+      roomy_(have_a_core_each(headers_)),
       shared_(headers_, far_),
       arrivals_(headers_, payloads_, far_, shared_),
       idle_(roomy_) {}

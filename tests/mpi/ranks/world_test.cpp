@@ -1,5 +1,6 @@
 // How a program becomes a rank.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
@@ -51,6 +52,15 @@ TEST_SUITE("mpi") {
     }
     CHECK(told.starts_with("--batch is not the same on all ranks: 128 on rank"));
     CHECK(told.find("64 on rank 0;") != std::string::npos);
+  }
+
+  TEST_CASE("threads that wait help where the ranks have a core each, and nowhere else") {
+    const bool helps = world().endpoint().transport().wants_help();
+    if (world().size() == 1) CHECK(helps);  // it may use one at least
+    if (world().size() > sysconf(_SC_NPROCESSORS_ONLN)) CHECK_FALSE(helps);
+    int helping = 0;  // on all or on none: they are on one machine
+    for (const Payload& each : all_gather(world().endpoint(), Payload::of(std::vector<int>{helps}))) helping += each.as<int>()[0];
+    CHECK((helping == 0 || helping == world().size()));
   }
 
   TEST_CASE("a transport over a communicator of the program has its ranks, carries frames, and frees what it took") {
