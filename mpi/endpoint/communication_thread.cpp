@@ -13,31 +13,12 @@
 
 #include <fmt/format.h>
 
-#include "transport/yielder.hpp"
-
 namespace sounder::mpi {
 namespace {
-
-/// That one which this thread is, or whose work it does.
-thread_local const CommunicationThread* current = nullptr;
 
 constexpr double kPatience = 0.1;  ///< the longest sleep of a communication thread, of a deadline's eighth at most
 constexpr int kBurst = 64;         ///< frames before posted work has its turn
 constexpr double kRest = 2e-4;     ///< seconds that a communication thread leaves to others that help: so late a frame may be found after the last of them is gone
-constexpr unsigned kTurns = 16;    ///< of a thread that helps, between yields
-constexpr std::chrono::microseconds kHelp{200};  ///< for so long a thread that waits helps: sleep is better then
-
-/// While a thread does the work of another.
-class As {
- public:
-  explicit As(const CommunicationThread* other) : before_(std::exchange(current, other)) {}
-  ~As() { current = before_; }
-  As(const As&) = delete;
-  As& operator=(const As&) = delete;
-
- private:
-  const CommunicationThread* const before_;
-};
 
 /// Notes how long it lives, if there is a trace.
 class Spanned {
@@ -60,6 +41,8 @@ class Spanned {
 
 }  // namespace
 
+thread_local const CommunicationThread* CommunicationThread::current_ = nullptr;
+
 CommunicationThread::CommunicationThread(Desk& desk, Transport& transport, double deadline_seconds)
     : desk_(desk),
       transport_(transport),
@@ -68,9 +51,9 @@ CommunicationThread::CommunicationThread(Desk& desk, Transport& transport, doubl
       watch_(desk, transport, deadline_seconds) {
   if (Turns* const turns = transport.turns())
     turns->host([this] {
-      current = this;
+      current_ = this;
       const std::optional<double> patience = turn();
-      current = nullptr;
+      current_ = nullptr;
       over_ = !patience;
       return patience;
     });
@@ -90,7 +73,7 @@ CommunicationThread::~CommunicationThread() {
     thread_.join();
 }
 
-bool CommunicationThread::is_current() const { return current == this; }
+bool CommunicationThread::is_current() const { return current_ == this; }
 
 double CommunicationThread::processor_seconds() const {
   if (transport_.turns()) return std::numeric_limits<double>::quiet_NaN();  // what that would take is not simulated
@@ -111,7 +94,7 @@ void CommunicationThread::fail_with(const std::exception_ptr& error) noexcept {
 }
 
 void CommunicationThread::live() {
-  current = this;
+  current_ = this;
   for (;;) {
     std::unique_lock turning(turning_, std::try_to_lock);
     const bool helped = helped_.exchange(false, std::memory_order_relaxed) || !turning;
@@ -125,63 +108,6 @@ void CommunicationThread::live() {
       transport_.sleep(*patience);
     sleeps_.store(false, std::memory_order_relaxed);
   }
-}
-
-bool CommunicationThread::begin_help(std::unique_lock<std::mutex>& turning) {
-  if (!transport_.wants_help() || is_current()) return false;
-  helped_.store(true, std::memory_order_relaxed);  // also if it has no turn now: the next one is soon
-  return turning.try_lock();
-}
-
-/// The communication thread goes on at once if anything is left for it, what others laid on the desk meanwhile included. From a long sleep it comes back to look every kRest.
-void CommunicationThread::end_help(std::unique_lock<std::mutex>& turning, bool all_done, std::size_t own_waits) {
-  bool flushed = false;
-  if (all_done && !failed_ && pollers_.empty()) guard([&] { flushed = transport_.flushed(); });
-  const bool sleeps = sleeps_.load(std::memory_order_relaxed);
-  turning.unlock();
-  if (flushed) {
-    const std::lock_guard lock(desk_.mutex);
-    all_done = desk_.posted.empty() && desk_.outgoing.empty() && desk_.waits.size() == own_waits;
-  }
-  if (!flushed || !all_done)
-    end_rest();
-  else if (sleeps)
-    transport_.wake();
-}
-
-void CommunicationThread::end_rest() {
-  if (!transport_.wants_help()) return;
-  helped_.store(false, std::memory_order_relaxed);
-  transport_.wake();
-}
-
-bool CommunicationThread::help(const std::atomic<bool>& done) {
-  std::unique_lock turning(turning_, std::defer_lock);
-  if (done.load(std::memory_order_relaxed) || !begin_help(turning)) return false;
-  const As own(this);
-  thread_local Yielder yielder;
-  const auto end = std::chrono::steady_clock::now() + kHelp;
-  for (unsigned turns = 1;; ++turns) {
-    guard([&] { turn(&done); });
-    if (done.load(std::memory_order_relaxed) || failed_ || std::chrono::steady_clock::now() > end) break;
-    if (turns % kTurns == 0 && !yielder.yield(std::chrono::milliseconds(1))) break;
-  }
-  end_help(turning, done.load(std::memory_order_relaxed), 1);
-  return true;
-}
-
-bool CommunicationThread::help(const std::function<void()>& work) {
-  std::unique_lock turning(turning_, std::defer_lock);
-  if (!begin_help(turning)) return false;
-  const As own(this);
-  guard([&] {
-    this->work();
-    guard(work);
-    settle(rank_);
-    flush();
-  });
-  end_help(turning, true, 0);
-  return true;
 }
 
 /// All that there is to do now, or until `done`. Returns how long it can be left alone then; nothing: for ever.

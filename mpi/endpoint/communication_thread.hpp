@@ -1,5 +1,5 @@
 // Who calls the transport: sends, takes in, watches the deadlines, and takes leave. One thread of the rank is there for that; where the transport wants it, others that would
-// wait for that one do its work themselves meanwhile, as neither has to wake the other then.
+// wait for that one do its work themselves meanwhile (helping.cpp), as neither has to wake the other then.
 #pragma once
 
 #include <atomic>
@@ -62,6 +62,8 @@ class CommunicationThread {
   Watch& watch() { return watch_; }
 
  private:
+  class As;
+
   void live();
   std::optional<double> turn(const std::atomic<bool>* done = nullptr);
   bool begin_help(std::unique_lock<std::mutex>& turning);
@@ -75,6 +77,8 @@ class CommunicationThread {
   void fail_with(const std::exception_ptr& error) noexcept;
   bool ended();
   double patience() const;
+
+  static thread_local const CommunicationThread* current_;  ///< that one which this thread is, or whose work it does
 
   Desk& desk_;
   Transport& transport_;
