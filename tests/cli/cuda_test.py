@@ -70,7 +70,8 @@ class Runs(CudaTest):
             self.assertIn(f"placement {placement}", summary["remark"])
             self.assertEqual("an exchange is of" in summary["remark"], placement == "split")
             self.assertEqual(summary["cpu_updates"] + summary["gpu_updates"], 9000)
-            self.assertGreater(min(summary["cpu_updates"], summary["gpu_updates"]), 0)
+            if placement == "split":  # a part is dealt to each side; elsewhere the first to come may take all of so few
+                self.assertGreater(min(summary["cpu_updates"], summary["gpu_updates"]), 0)
             self.assertLess(summary["train_loss"], records["point"][0]["train_loss"])
 
     def test_rows_of_16_bits(self):
