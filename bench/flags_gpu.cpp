@@ -31,7 +31,7 @@ void declare_gpu(CommandLine& line, GpuSide& gpu) {
   cuda::GpuOptions& o = gpu.options;
   line.name("--device", cuda::kDevices, gpu.device, "what the GPU's part trains on (default auto)");
   line.name("--placement", cuda::kPlacements, o.placement, "where the parameters live that CPU threads and GPU share (default auto)");
-  line.name("--update", cuda::kUpdates, o.update, "how kernels write (default red; racy where --storage has 16 bits)");
+  line.name("--update", cuda::kUpdates, o.update, "how kernels write (default red)");
   line.name("--storage", cuda::kStorages, o.storage, "what a cell of a row is in the copy that the GPU trains on; its arithmetic is that of floats (default f32)");
   line.number<int>("--gpu-streams", o.gpu_streams, fmt::format("streams that train at the same time (default {})", o.gpu_streams));
   line.number<int>("--gpu-workers", o.gpu_workers, "examples that the GPU steps on at the same time (default: by how often they would meet in a row)");

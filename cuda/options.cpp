@@ -16,10 +16,8 @@ void GpuOptions::validate() const {
   if (batch < 1 || batch > 1 << 16) throw Error(fmt::format("--batch {} is out of range for a GPU: give 1 to {}", batch, 1 << 16));
   if (sync_ms && !(std::isfinite(*sync_ms) && *sync_ms >= 0 && *sync_ms <= 60'000))
     throw Error(fmt::format("--sync-ms {} is out of range: give 0 to 60000 milliseconds", *sync_ms));
-  if (storage != StorageName::f32 && update_form() != UpdateName::racy)
-    throw Error(fmt::format("--update {} cannot be with --storage {}: memory rounds a sum of 16 bits to the nearest, which loses small updates; "
-                            "give --update racy",
-                            name_of(kUpdates, *update), name_of(kStorages, storage)));
+  if (storage != StorageName::f32 && update_form() == UpdateName::red_sys)
+    throw Error(fmt::format("--update red-sys cannot be with --storage {}, which is of a copy that the GPU alone trains on: give --update red", name_of(kStorages, storage)));
 }
 
 }  // namespace sounder::cuda

@@ -11,7 +11,7 @@ namespace sounder::cuda {
 namespace {
 
 constexpr double kSegmentSeconds = 5e-3;  ///< of a kernel: the step size, a stop and the end of a round are seen between segments
-constexpr std::size_t kMostBuffer = std::size_t{64} << 20;  ///< bytes: more than a segment needs at the pace of the bus
+constexpr std::size_t kMostBuffer = std::size_t{16} << 20;  ///< bytes: a copy of a millisecond where four streams share a bus; to pin memory takes longer than that
 constexpr std::size_t kLastTakes = 4;     ///< a stream takes at most 1/kLastTakes of its part of what is left, so that all end together
 
 }  // namespace

@@ -152,10 +152,10 @@ template <class M, int kLanes, bool kAdds>
 void play_floats(const void* model, const Segment& segment, void*) {
   play<M, kLanes>(model, segment, [&](std::size_t) { return SimAccess<kAdds>{.rate = segment.rate, .decays = segment.decays}; });
 }
-template <class M, int kLanes, StorageName kStorage>
+template <class M, int kLanes, StorageName kStorage, bool kAdds>
 void play_narrow(const void* model, const Segment& segment, void*) {
   play<M, kLanes>(model, segment, [&](std::size_t group) {
-    return SimNarrowAccess<>{.rate = segment.rate, .storage = kStorage, .random = Draws::of(segment.seed, static_cast<std::uint32_t>(group))};
+    return SimNarrowAccess<>{.rate = segment.rate, .storage = kStorage, .adds = kAdds, .random = Draws::of(segment.seed, static_cast<std::uint32_t>(group))};
   });
 }
 
@@ -188,11 +188,13 @@ class EmulatedDevice final : public Device {
                  .owned = owned_table<M>()};
     };
     const auto narrow = [&]<class M, int kLanes>() {
-      program = {.start = form.storage == StorageName::bf16 ? play_narrow<M, kLanes, StorageName::bf16> : play_narrow<M, kLanes, StorageName::f16>,
-                 .lanes = kLanes};
+      const auto start = [&]<bool kAdds>() {
+        return form.storage == StorageName::bf16 ? play_narrow<M, kLanes, StorageName::bf16, kAdds> : play_narrow<M, kLanes, StorageName::f16, kAdds>;
+      };
+      program = {.start = form.update == UpdateName::racy ? start.template operator()<false>() : start.template operator()<true>(), .lanes = kLanes};
     };
     if (form.storage != StorageName::f32) {
-      if (form.update == UpdateName::racy) with_narrow(*kernel.type, narrow);
+      if (form.update != UpdateName::red_sys) with_narrow(*kernel.type, narrow);
       return program;
     }
     with_any_linear(*kernel.type, form.nonzeros, found) || with_mf(*kernel.type, found) || with_fm(*kernel.type, found) ||

@@ -80,11 +80,12 @@ struct DeviceAccess {
   __device__ __forceinline__ bool system_wide() const { return kForms == Forms::any && update == UpdateName::red_sys; }
 };
 
-/// Rows of 16 bits (--storage): loaded, moved as floats, and stored, rounded at random. Always `racy`, and the GPU's alone.
+/// Rows of 16 bits (--storage): loaded, moved as floats, and rounded at random; what is added (`red`) or stored (`racy`). The GPU's alone.
 struct NarrowAccess {
   using Cell = std::uint16_t;
   float rate = 0;
   StorageName storage = StorageName::bf16;
+  bool adds = true;
   std::uint32_t lane = 0;  ///< of the worker's
   Draws random{};
 
@@ -102,13 +103,20 @@ struct NarrowAccess {
     ptx::Words words;
     SOUNDER_UNROLL for (int i = 0; i < 2; ++i) {
       const std::uint32_t bits = random.bits(2 * lane + static_cast<std::uint32_t>(i));
-      words.v[i] = narrowed(storage, next.v[2 * i], bits & 0xffffu) |
-                   static_cast<std::uint32_t>(narrowed(storage, next.v[2 * i + 1], bits >> 16)) << 16;
+      words.v[i] = rounded(old.v[2 * i], next.v[2 * i], bits & 0xffffu) | rounded(old.v[2 * i + 1], next.v[2 * i + 1], bits >> 16) << 16;
     }
-    ptx::store_words(cells, words);
+    if (adds)
+      ptx::add_words(storage, cells, words);
+    else
+      ptx::store_words(cells, words);
     random.next();
   }
   __device__ __forceinline__ void add_one(float* cell, float change) const { ptx::add(cell, change); }
+
+ private:
+  __device__ __forceinline__ std::uint32_t rounded(float old, float next, std::uint32_t bits) const {
+    return adds ? narrowed_change(storage, old, next, bits) : narrowed(storage, next, bits);
+  }
 };
 
 }  // namespace sounder::cuda

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include <sounder/params/rounding.hpp>
+
 #include "lanes/pack.hpp"
 
 namespace sounder::cuda {
@@ -61,6 +63,27 @@ __device__ __forceinline__ Words load_words(const std::uint16_t* p) {
 }
 __device__ __forceinline__ void store_words(std::uint16_t* p, const Words& x) {
   asm volatile("st.relaxed.gpu.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(x.v[0]), "r"(x.v[1]));
+}
+
+/// Each cell's sum is rounded to the nearest. GPUs before sm_90 add to no bf16: there, a word at a time, by comparing and swapping.
+__device__ __forceinline__ void add_words(StorageName storage, std::uint16_t* p, const Words& x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  if (storage == StorageName::bf16)
+    asm volatile("red.relaxed.gpu.global.add.noftz.v2.bf16x2 [%0], {%1, %2};" ::"l"(p), "r"(x.v[0]), "r"(x.v[1]));
+  else
+    asm volatile("red.relaxed.gpu.global.add.noftz.v2.f16x2 [%0], {%1, %2};" ::"l"(p), "r"(x.v[0]), "r"(x.v[1]));
+#else
+  const auto sum = [storage](std::uint32_t a, std::uint32_t b) {
+    return narrowed(storage, widened(storage, static_cast<std::uint16_t>(a)) + widened(storage, static_cast<std::uint16_t>(b)), 0x8000u);
+  };
+  for (int i = 0; i < 2; ++i) {
+    auto* const word = reinterpret_cast<unsigned*>(p) + i;
+    for (unsigned seen = *word, old = seen + 1; old != seen;) {
+      old = seen;
+      seen = atomicCAS(word, old, sum(old & 0xffffu, x.v[i] & 0xffffu) | static_cast<unsigned>(sum(old >> 16, x.v[i] >> 16)) << 16);
+    }
+  }
+#endif
 }
 
 /// Adds at the scope of the GPU, without waiting for the old value.

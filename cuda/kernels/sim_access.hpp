@@ -53,12 +53,13 @@ struct SimAccess {
   }
 };
 
-/// Rows of 16 bits (--storage): loaded, moved as floats, and stored, rounded by the bits of `Random`.
+/// Rows of 16 bits (--storage): loaded, moved as floats, and rounded by the bits of `Random`; what is added (`red`) or stored (`racy`).
 template <class Random = Draws>
 struct SimNarrowAccess {
   using Cell = std::uint16_t;
   float rate = 0;
   StorageName storage = StorageName::bf16;
+  bool adds = false;
   Random random{};
 
   float get(const float* cell) const { return shared_cell::get<float>(cell); }
@@ -71,10 +72,12 @@ struct SimNarrowAccess {
   template <class F>
   void move(Cell* cells, const F& old, float a, float b, const F& x) {
     const F next = Sgd{.rate = rate}.next(old, a, b, x);
-    for (std::uint32_t pair = 0; pair < sizeof(F) / sizeof(float) / 2; ++pair) {
-      const std::uint32_t bits = random.bits(pair);
-      shared_half::put(cells + 2 * pair, narrowed(storage, next.v[2 * pair], bits & 0xffffu));
-      shared_half::put(cells + 2 * pair + 1, narrowed(storage, next.v[2 * pair + 1], bits >> 16));
+    for (std::uint32_t i = 0; i < sizeof(F) / sizeof(float); ++i) {
+      const std::uint32_t bits = random.bits(i / 2) >> (i % 2 * 16) & 0xffffu;
+      if (adds)
+        shared_half::add(storage, cells + i, narrowed_change(storage, old.v[i], next.v[i], bits));
+      else
+        shared_half::put(cells + i, narrowed(storage, next.v[i], bits));
     }
     random.next();
   }

@@ -30,13 +30,13 @@ __global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) st
   step_on_pieces(model, view, segment, group);
 }
 
-/// Of rows with 16 bits a cell; both formats in one, as the difference is a few instructions.
+/// Of rows with 16 bits a cell; both formats and both forms of --update in one, as the difference is a few instructions.
 template <class M, int kLanes>
-__global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) narrow_steps(const M model, const Segment segment, const StorageName storage) {
+__global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) narrow_steps(const M model, const Segment segment, const StorageName storage, const bool adds) {
   const std::uint32_t group = (blockIdx.x * kBlockThreads + threadIdx.x) / kLanes;
   if (group >= static_cast<std::uint32_t>(segment.groups)) return;
   using Lanes = GroupLanes<kLanes>;
-  const NarrowAccess access{.rate = segment.rate, .storage = storage, .lane = static_cast<std::uint32_t>(Lanes::lane()),
+  const NarrowAccess access{.rate = segment.rate, .storage = storage, .adds = adds, .lane = static_cast<std::uint32_t>(Lanes::lane()),
                             .random = Draws::of(segment.seed, group)};
   GroupView<NarrowAccess, Lanes, intercept_width<M>()> view(access, segment.cells);
   step_on_pieces(model, view, segment, group);
@@ -51,9 +51,9 @@ void start(const void* model, const Segment& segment, void* stream) {
   steps<M, kLanes, kForms, kScope><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(m, segment, kUpdate);
 }
 
-template <class M, int kLanes, StorageName kStorage>
+template <class M, int kLanes, StorageName kStorage, bool kAdds>
 void start_narrow(const void* model, const Segment& segment, void* stream) {
-  narrow_steps<M, kLanes><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(*static_cast<const M*>(model), segment, kStorage);
+  narrow_steps<M, kLanes><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(*static_cast<const M*>(model), segment, kStorage, kAdds);
 }
 
 /// The kernel that does `kForms` at this scope, started as `kUpdate`.
@@ -78,13 +78,16 @@ StepProgram fast_program(const StepForm& form) {
   }
   return {};
 }
-/// The kernel for rows of 16 bits: where only the GPU trains, `racy`.
+template <class M, int kLanes, bool kAdds>
+StepProgram::Start start_of(StorageName storage) {
+  return storage == StorageName::bf16 ? start_narrow<M, kLanes, StorageName::bf16, kAdds> : start_narrow<M, kLanes, StorageName::f16, kAdds>;
+}
+/// The kernel for rows of 16 bits: of a copy that the GPU alone trains on.
 template <class M, int kLanes>
 StepProgram narrow_program(const StepForm& form) {
-  if (form.update != UpdateName::racy || form.system_scope) return {};
+  if (form.update == UpdateName::red_sys || form.system_scope) return {};
   preload(reinterpret_cast<const void*>(&narrow_steps<M, kLanes>));
-  return {.start = form.storage == StorageName::bf16 ? start_narrow<M, kLanes, StorageName::bf16> : start_narrow<M, kLanes, StorageName::f16>,
-          .lanes = kLanes};
+  return {.start = form.update == UpdateName::red ? start_of<M, kLanes, true>(form.storage) : start_of<M, kLanes, false>(form.storage), .lanes = kLanes};
 }
 /// One kernel for all that is asked of a model: fewer to build.
 template <class M, int kLanes>

@@ -166,7 +166,7 @@ class BadInput(CudaTest):
                             ((*SMALL, "--storage", "f16", "--placement", "pinned"), ["--storage f16", "--placement pinned", "give --placement mirror"]),
                             (("--data", "synthetic:netflix,users=200,items=100,examples=3000", "--model", "mf", "--storage", "f16", "--placement", "split"),
                              ["--storage f16", "--placement split", "give --placement mirror"]),
-                            ((*SMALL, "--storage", "f16", "--update", "red"), ["--update red", "--storage f16", "give --update racy"]),
+                            ((*SMALL, "--storage", "f16", "--update", "red-sys"), ["--update red-sys", "--storage f16", "give --update red"]),
                             ((*SMALL, "--placement", "device"), ["--placement device", "coherent link", "--mode gpu"]),
                             ((*SMALL, "--placement", "split"), ["--placement split", "declares none", "give --placement mirror"]),
                             ((*SMALL, "--node-mode", "conflictfree"), ["--node-mode conflictfree", "give --node-mode hogwild"]),

@@ -102,6 +102,62 @@ TEST_SUITE("cuda") {
     });
   }
 
+  TEST_CASE("devices: `red` loses no update of a row of 16 bits, however many workers write it; control: on a GPU `racy` does") {
+    // One user and one item, a rating far away, and steps so small that the slope hardly changes: both rows move on a line.
+    const std::size_t examples = 1 << 14;
+    Columns columns;
+    columns.name = "one";
+    columns.spaces = 2;
+    columns.width = 2;
+    columns.ids.assign(2 * examples, 0);
+    columns.labels.assign(examples, 4096.f);
+    const Dataset data = Dataset::train(std::move(columns), 1);
+    const Kernel kernel = builtin_kernel({.model = ModelName::mf, .factors = 32}, data);
+    const float rate = 1e-9f;
+    Parameters before(kernel.layout), reference(kernel.layout);
+    kernel.initialize(before, 3);
+    kernel.initialize(reference, 3);
+    before.row(2, 0)[0] = reference.row(2, 0)[0] = 0;  // the mean rating, from which all errors are measured
+    StepContext context{.cells = reference.cells(), .rate = rate};
+    kernel.step_of(AccessKind::relaxed)(kernel.model.get(), context, data.examples(), 0, data.size());
+    for_each_device([&](cuda::Device& device) {
+      const bool emulated = device.caps().name == "emulated device";
+      for (const StorageName storage : {StorageName::bf16, StorageName::f16})
+        for (const cuda::UpdateName update : {cuda::UpdateName::red, cuda::UpdateName::racy}) {
+          CAPTURE(std::string(name_of(cuda::kStorages, storage)));
+          CAPTURE(std::string(name_of(cuda::kUpdates, update)));
+          const std::size_t bytes = kernel.layout.floats() * sizeof(float);
+          Parameters master(kernel.layout, Memory(kernel.layout.floats(), device.allocate(cuda::Where::pinned, bytes)));
+          std::copy_n(before.memory().data(), kernel.layout.floats(), master.memory().data());
+          cuda::Mirror mirror(device, master, MergeRule::sum, {}, storage);
+          mirror.refresh();
+          const cuda::DeviceData resident(device, data);
+          const std::uint32_t order[] = {0};
+          const auto order_there = device.allocate(cuda::Where::device, sizeof order);
+          const auto stream = device.stream();
+          stream->copy(order_there.get(), order, sizeof order);
+          const auto program = device.program(kernel, {.update = update, .nonzeros = 2, .storage = storage});
+          REQUIRE(static_cast<bool>(program.start));
+          stream->step(program, kernel.model.get(),
+                       {.cells = mirror.cells(), .examples = resident.examples(), .order = static_cast<const std::uint32_t*>(order_there.get()), .chunks = 1,
+                        .per_chunk = examples, .rate = rate, .groups = 1024});
+          stream->wait();
+          mirror.reconcile(1);
+          double moved = 0, expected = 0;
+          for (const std::size_t table : {0, 1})
+            for (std::size_t i = 0; i < 32; ++i) {
+              const double way = static_cast<double>(reference.row(table, 0)[i] - before.row(table, 0)[i]);
+              moved += static_cast<double>(master.row(table, 0)[i] - before.row(table, 0)[i]) * (way < 0 ? -1 : 1);
+              expected += std::abs(way);
+            }
+          if (update == cuda::UpdateName::red || emulated)  // whose workers step one after another
+            CHECK(moved == doctest::Approx(expected).epsilon(0.05));
+          else
+            CHECK(moved < 0.5 * expected);
+        }
+    });
+  }
+
   TEST_CASE("devices: master and mirror exchange movements of both sides, and neither is lost") {
     for_each_device([](cuda::Device& device) {
       for (const cuda::Where where : {cuda::Where::pinned, cuda::Where::host}) {

@@ -43,7 +43,7 @@ TEST_SUITE("cuda") {
         {GpuMode::hybrid, pcie(), 9 * kGiB, PlacementName::mirror, Where::pinned, true, false},  // over the budget of managed memory
         {GpuMode::gpu, pcie(), kMiB, PlacementName::device, Where::pinned, true, false},
         {GpuMode::gpu, without_managed(), kMiB, PlacementName::device, Where::pinned, true, false},
-        {GpuMode::hybrid, pcie(), kMiB, PlacementName::split, Where::host, true, false, true, true},
+        {GpuMode::hybrid, pcie(), kMiB, PlacementName::split, Where::pinned, true, false, true, true},
         {GpuMode::hybrid, without_managed(), kMiB, PlacementName::split, Where::pinned, true, false, true, true},
         {GpuMode::hybrid, pcie(), 9 * kGiB, PlacementName::split, Where::pinned, true, false, true, true},
         {GpuMode::hybrid, grace(), kMiB, PlacementName::device, Where::managed_on_device, false, true, true, false},

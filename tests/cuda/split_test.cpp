@@ -91,7 +91,7 @@ class Forgetful final : public ForwardingDevice {
   explicit Forgetful(Fault fault) : fault_(fault) {}
   std::shared_ptr<void> allocate(cuda::Where where, std::size_t bytes) override {
     auto memory = real_->allocate(where, bytes);
-    if (where == cuda::Where::host) master_ = {static_cast<char*>(memory.get()), bytes};
+    if ((where == cuda::Where::host || where == cuda::Where::pinned) && !master_.first) master_ = {static_cast<char*>(memory.get()), bytes};
     return memory;
   }
   std::unique_ptr<cuda::Stream> stream(bool urgent) override { return std::make_unique<ForgetfulStream>(*this, real_->stream(urgent)); }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
+#include <thread>
 
 #include <sounder/error.hpp>
 #include <sounder/model/mf.hpp>
@@ -33,7 +34,7 @@ struct Nearest {
 
 /// Epochs of one worker on rows of 16 bits; what it leaves, as floats.
 template <class Random, class F>
-Parameters trained_narrow(const Kernel& kernel, const Dataset& data, StorageName storage, int epochs, float rate, F random_of) {
+Parameters trained_narrow(const Kernel& kernel, const Dataset& data, StorageName storage, bool adds, int epochs, float rate, F random_of) {
   using Model = MatrixFactorization<kWidth>;
   Parameters parameters(kernel.layout);
   kernel.initialize(parameters, 1);
@@ -50,7 +51,7 @@ Parameters trained_narrow(const Kernel& kernel, const Dataset& data, StorageName
   std::iota(order.begin(), order.end(), 0u);
   for (int epoch = 0; epoch < epochs; ++epoch) {
     cuda::GroupView<cuda::SimNarrowAccess<Random>, cuda::SimLanes<kWidth / 4>> view(
-        {.rate = rate, .storage = storage, .random = random_of(static_cast<std::uint32_t>(epoch))}, cells);
+        {.rate = rate, .storage = storage, .adds = adds, .random = random_of(static_cast<std::uint32_t>(epoch))}, cells);
     const cuda::Segment segment{.cells = cells, .examples = data.examples(), .order = order.data(), .chunks = order.size(), .per_chunk = 128};
     cuda::step_on_pieces(*static_cast<const Model*>(kernel.model.get()), view, segment, 0);
   }
@@ -122,12 +123,57 @@ TEST_SUITE("cuda") {
     StepContext context{.cells = floats.cells(), .rate = rate};
     for (int epoch = 0; epoch < epochs; ++epoch) kernel.step_of(AccessKind::relaxed)(kernel.model.get(), context, data.examples(), 0, data.size());
     const double reference = loss_of(floats);
+    for (const StorageName storage : kBoth)
+      for (const bool adds : {false, true}) {
+        CAPTURE(std::string(name_of(cuda::kStorages, storage)));
+        CAPTURE(adds);
+        const double at_random = loss_of(trained_narrow<Draws>(kernel, data, storage, adds, epochs, rate, [](std::uint32_t epoch) { return Draws::of(epoch, 0); }));
+        const double to_nearest = loss_of(trained_narrow<NearestDraws>(kernel, data, storage, adds, epochs, rate, [](std::uint32_t) { return NearestDraws{}; }));
+        CHECK(at_random < 1.005 * reference);
+        if (storage == StorageName::bf16 && !kThreadSanitizer) CHECK(to_nearest > 1.005 * reference);
+      }
+  }
+
+  TEST_CASE("storage: of two workers that step from the same row of 16 bits, `red` keeps both steps; control: `racy` keeps one") {
+    using Lanes = cuda::Pack<8>;
+    for (const StorageName storage : kBoth)
+      for (const bool adds : {false, true}) {
+        // Steps of 1.5 bits, up and down, on 8 cells of 512 rows: the halves are rounded at random. Cells from 1.25 on are a bit apart.
+        const float bit = ulp_of(storage);
+        double moved = 0;
+        std::uint16_t least = 0xffff;
+        for (std::uint32_t row = 0; row < 512; ++row) {
+          std::uint16_t cells[8];
+          for (std::uint16_t& cell : cells) cell = narrowed(storage, 1.25f, 0);
+          const std::uint16_t before = cells[0];
+          Lanes direction;
+          for (float& x : direction.v) x = -1.5f * bit;
+          cuda::SimNarrowAccess<> first{.rate = 1, .storage = storage, .adds = adds, .random = Draws::of(row, 0)};
+          cuda::SimNarrowAccess<> second{.rate = 1, .storage = storage, .adds = adds, .random = Draws::of(row, 1)};
+          const Lanes read = first.get<Lanes>(cells);
+          first.move(cells, read, 0, 1, direction);
+          second.move(cells, read, 0, 1, direction);
+          for (const std::uint16_t cell : cells) moved += static_cast<double>(cell - before) / (512 * 8), least = std::min(least, static_cast<std::uint16_t>(cell - before));
+        }
+        CHECK(moved == doctest::Approx(adds ? 3 : 1.5).epsilon(0.03));
+        CHECK(least == (adds ? 2 : 1));
+      }
+  }
+
+  TEST_CASE("storage: threads that add to the same cell of 16 bits lose nothing") {
+    constexpr int kThreads = 4, kAdds = 30, kRounds = 300;
     for (const StorageName storage : kBoth) {
-      CAPTURE(std::string(name_of(cuda::kStorages, storage)));
-      const double at_random = loss_of(trained_narrow<Draws>(kernel, data, storage, epochs, rate, [](std::uint32_t epoch) { return Draws::of(epoch, 0); }));
-      const double to_nearest = loss_of(trained_narrow<NearestDraws>(kernel, data, storage, epochs, rate, [](std::uint32_t) { return NearestDraws{}; }));
-      CHECK(at_random < 1.005 * reference);
-      if (storage == StorageName::bf16 && !kThreadSanitizer) CHECK(to_nearest > 1.005 * reference);
+      // Up to 256 both hold whole numbers, so that every sum is exact.
+      std::vector<std::uint16_t> cells(kRounds, narrowed(storage, 128.f, 0));
+      const std::uint16_t one = narrowed(storage, 1.f, 0);
+      std::vector<std::thread> threads;
+      for (int thread = 0; thread < kThreads; ++thread)
+        threads.emplace_back([&] {
+          for (std::uint16_t& cell : cells)
+            for (int i = 0; i < kAdds; ++i) shared_half::add(storage, &cell, one);
+        });
+      for (std::thread& thread : threads) thread.join();
+      for (const std::uint16_t cell : cells) CHECK(widened(storage, cell) == 128 + kThreads * kAdds);
     }
   }
 
@@ -239,7 +285,7 @@ TEST_SUITE("cuda") {
     CHECK(cuda::plan_of({}, coherent, 1 << 20).placement == device);
     CHECK(cuda::plan_of({.storage = StorageName::bf16}, coherent, 1 << 20).placement == mirror);
     CHECK_THROWS_AS(cuda::plan_of({.placement = device, .storage = StorageName::bf16}, coherent, 1 << 20), Error);
-    CHECK(refused(data, mf, {.update = cuda::UpdateName::red, .storage = StorageName::bf16}).find("give --update racy") != std::string::npos);
+    CHECK(refused(data, mf, {.update = cuda::UpdateName::red_sys, .storage = StorageName::bf16}).find("give --update red") != std::string::npos);
     CHECK(refused(data, {.model = ModelName::mf, .factors = 16}, {.storage = StorageName::bf16}).find("--factors 17 to 128") != std::string::npos);
     CHECK(refused(binary, {}, {.storage = StorageName::bf16}).find("--storage bf16 has kernels for --model mf") == 0);
   }

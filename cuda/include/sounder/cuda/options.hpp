@@ -96,7 +96,7 @@ struct GpuOptions {
   ServerPlacement server_placement = ServerPlacement::automatic;
 
   /// Unless it is given: red; racy where cells have 16 bits.
-  UpdateName update_form() const { return update.value_or(storage == StorageName::f32 ? UpdateName::red : UpdateName::racy); }
+  UpdateName update_form() const { return update.value_or(UpdateName::red); }
   /// Throws Error naming the flag and the mend.
   void validate() const;
 };

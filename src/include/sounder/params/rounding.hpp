@@ -54,5 +54,11 @@ SOUNDER_INLINE std::uint16_t narrowed(StorageName storage, float x, std::uint32_
   return static_cast<std::uint16_t>(nan ? 0x7e00u : sign | (steps < 0x7c00u ? steps : 0x7c00u));
 }
 
+/// What is added to a cell that holds `old` so that it becomes narrowed(next, random). Where both are of one binade it is whole steps of the
+/// last bit, so that memory's sum is exact, also of a cell that others have moved meanwhile within its binade; elsewhere the nearest cell to that.
+SOUNDER_INLINE std::uint16_t narrowed_change(StorageName storage, float old, float next, std::uint32_t random) {
+  return narrowed(storage, widened(storage, narrowed(storage, next, random)) - old, 0x8000u);
+}
+
 }  // namespace SOUNDER_ISA
 }  // namespace sounder
