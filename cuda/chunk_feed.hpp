@@ -22,6 +22,7 @@ class ChunkFeed {
   /// Chunks that a buffer holds for sure.
   std::size_t chunks() const { return chunks_; }
   std::size_t bytes() const { return bytes_; }
+  std::size_t per_chunk() const { return per_chunk_; }
 
   /// Packs the chunks at positions [first, last) of the queue into the buffer that was not filled last, and starts their copy;
   /// all work of `stream` on the two loads before must be done but that on the last. `from`: the examples that the queue is of.

@@ -209,10 +209,13 @@ class HybridBackend final : public Backend, private Gatherer {
       if (exchange) exchange->end(error);
     }
     if (error) std::rethrow_exception(error);
-    if (mirror_) mirror_->reconcile(share(whole));  // nobody trains: now both copies hold all updates
-    if (!dealer_) return;
-    mirror_->hand_to_host(dealer_->cut().rows, dealer_->rows());
-    dealer_->close(cpu_seconds, gpu_seconds);
+    if (!both() && mirror_ && options_.storage == StorageName::f32) {
+      mirror_->hand_all_to_host();  // nobody else has moved anything
+    } else {
+      if (mirror_) mirror_->reconcile(share(whole));  // nobody trains: now both copies hold all updates
+      if (dealer_) mirror_->hand_to_host(dealer_->cut().rows, dealer_->rows());
+    }
+    if (dealer_) dealer_->close(cpu_seconds, gpu_seconds);
   }
 
   /// Of the GPU in the updates of the round so far.

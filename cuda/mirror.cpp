@@ -82,6 +82,11 @@ void Mirror::reconcile(float share) {
   stream_->wait();
 }
 
+void Mirror::hand_all_to_host() {
+  stream_->copy(master_.memory().data(), memory_.get(), bytes_);
+  stream_->wait();
+}
+
 void Mirror::hand_to_device(std::size_t first, std::size_t last) {
   const std::size_t stride = master_.layout().stride(*owned_);
   stream_->copy(cells_.write[*owned_] + first * stride, master_.cells().read[*owned_] + first * stride, (last - first) * stride * sizeof(float));

@@ -25,6 +25,8 @@ class Mirror {
   /// Carries the movements of both sides over, in both directions, while they go on; not those of owned rows. `share`: of the GPU in
   /// the updates so far. Called by one thread at a time.
   void reconcile(float share);
+  /// The master becomes what the GPU alone has trained, to the bit. A refresh must come before the next exchange. Rows of floats.
+  void hand_all_to_host();
   /// Rows [first, last) of the owned table go to the other side, bit by bit. Their side does not train.
   void hand_to_device(std::size_t first, std::size_t last);
   void hand_to_host(std::size_t first, std::size_t last);

@@ -10,9 +10,10 @@
 namespace sounder::cuda {
 namespace {
 
-/// Parts that a set is cut into: what one side waits for the other is at most one of them. Examples are in random order within each, so few are better.
-constexpr std::size_t kParts = 64;
-constexpr double kFirstGuess = 8;  ///< examples of a GPU for each of the CPU, before any is measured
+/// Parts that a set is cut into: what one side waits for the other is at most one of them. Examples are in random order within each, so each has
+/// kRowsOfPart where that leaves enough parts.
+constexpr std::size_t kLeastParts = 64, kMostParts = 256, kRowsOfPart = 1024;
+constexpr double kFirstGuess = 24;  ///< examples of a GPU for each of the CPU, before any is measured: too many cost less than too few
 
 /// The row of `table` that each example touches.
 std::vector<std::uint32_t> rows_of(const Kernel& kernel, const Dataset& data, std::size_t table) {
@@ -61,6 +62,7 @@ Dataset reordered(const Dataset& data, const std::vector<std::uint32_t>& order) 
 GroupedData::GroupedData(const Kernel& kernel, const Dataset& data, std::size_t table) {
   const std::vector<std::uint32_t> row_of = rows_of(kernel, data, table);
   const std::size_t rows = kernel.layout.shape(table).rows;
+  const std::size_t parts = std::clamp(rows / kRowsOfPart, kLeastParts, kMostParts);
   const std::size_t unit = std::max<std::size_t>(1, kBlockFloats / kernel.layout.stride(table));  // rows of a block
   std::vector<std::uint32_t> starts(rows + 1), part_of(rows);
   for (const std::uint32_t row : row_of) ++starts[row + 1];
@@ -70,7 +72,7 @@ GroupedData::GroupedData(const Kernel& kernel, const Dataset& data, std::size_t 
   for (std::size_t row = 0; row < rows; ++row) {
     part_of[row] = static_cast<std::uint32_t>(cuts_.size() - 1);
     before += starts[row + 1];
-    const bool full = (before - cuts_.back().examples) * kParts >= data.size();
+    const bool full = (before - cuts_.back().examples) * parts >= data.size();
     if (full && (row + 1) % unit == 0 && before < data.size()) cuts_.push_back({.examples = before, .rows = row + 1});
   }
   cuts_.push_back({.examples = data.size(), .rows = rows});
@@ -120,8 +122,8 @@ void Dealer::Side::count(std::size_t examples) {
   examples_.fetch_add(examples, std::memory_order_relaxed);
   const std::size_t done = done_.fetch_add(examples, std::memory_order_relaxed) + examples;
   std::size_t first = 0, last = 0;
-  while (whole_.taken() < done && whole_.take(1, first, last)) {
-  }
+  for (std::size_t taken = whole_.taken(); taken < done; taken = whole_.taken())
+    if (!whole_.take(std::max<std::size_t>(1, (done - taken) / whole_.per_chunk()), first, last)) return;
 }
 
 Dealer::Dealer(const Kernel& kernel, const Dataset& data, std::size_t table, bool both) : grouped_(kernel, data, table), both_(both) {

@@ -29,6 +29,8 @@ void StreamTeam::prepare(const StreamJob& job) {
   data_.emplace(device_, *job_.data, job_.resident);
   if (job_.batches)
     for (const auto& stream : streams_) batches_.push_back(stream->batches(device_, *job_.batches, job_.cells));
+  // Pinned memory is slow to come by. A round with other chunks makes its own.
+  if (!job_.resident) make_feeds(chunk_size(job_.data->size(), job_.data->nonzeros()));
   examples_.store(0, std::memory_order_relaxed);
 }
 
@@ -49,9 +51,14 @@ void StreamTeam::bring_examples(const ChunkQueue& queue) {
     stream().copy(order_.get(), queue.order().data(), queue.order().size_bytes());
     return stream().wait();
   }
+  if (feeds_.empty() || feeds_[0]->per_chunk() != queue.per_chunk()) make_feeds(queue.per_chunk());
+}
+
+void StreamTeam::make_feeds(std::size_t per_chunk) {
+  feeds_.clear();
   const std::size_t free = free_for_data(device_.caps(), job_.mirror_bytes), buffers = 2 * static_cast<std::size_t>(drivers());
   while (feeds_.size() < static_cast<std::size_t>(drivers()))
-    feeds_.push_back(std::make_unique<ChunkFeed>(device_, job_.data->examples(), queue.per_chunk(), std::min(kMostBuffer, free / 2 / buffers)));
+    feeds_.push_back(std::make_unique<ChunkFeed>(device_, job_.data->examples(), per_chunk, std::min(kMostBuffer, free / 2 / buffers)));
 }
 
 Segment StreamTeam::common(const ChunkQueue& queue, float rate, std::size_t skipped) {
@@ -103,8 +110,10 @@ std::size_t StreamTeam::reserve(std::size_t most) {
 
 /// At most `most` chunks; with a feed, on their way to the device.
 std::optional<StreamTeam::Taken> StreamTeam::take(const Work& work, std::size_t most, ChunkFeed* feed) {
-  const std::size_t part = std::max<std::size_t>(1, work.queue.left() / (kLastTakes * static_cast<std::size_t>(drivers())));
-  most = std::min(most, part);
+  // Fewer than give each worker a piece would take as long.
+  const std::size_t for_each_worker = static_cast<std::size_t>(work.common.groups) * kPiece / work.common.per_chunk;
+  const std::size_t part = work.queue.left() / (kLastTakes * static_cast<std::size_t>(drivers()));
+  most = std::min(most, std::max<std::size_t>({1, for_each_worker, part}));
   if (feed) most = std::min(most, feed->chunks());
   const std::size_t reserved = reserve(most);
   std::size_t first = 0, last = 0;

@@ -77,6 +77,7 @@ class StreamTeam {
   Segment common(const ChunkQueue& queue, float rate, std::size_t skipped);
   void begin(Work work);
   void bring_examples(const ChunkQueue& queue);
+  void make_feeds(std::size_t per_chunk);
   std::size_t reserve(std::size_t most);
   std::optional<Taken> take(const Work& work, std::size_t most, ChunkFeed* feed);
   void drive(std::size_t number, Work work);

@@ -76,30 +76,33 @@ std::string note_of(std::uint64_t bad) { return bad ? fmt::format("{} parameters
 
 /// The same with rows of 16 bits a cell: half of the bytes. They begin as what `factors`, which the segment trains on, rounds to, and end there.
 template <int kWidth>
-void narrow_mf(Bench& bench, const Segment& of_floats, float* factors, std::size_t users, std::size_t items, const std::uint32_t* order, double racy) {
+void narrow_mf(Bench& bench, const Segment& of_floats, float* factors, std::size_t users, std::size_t items, const std::uint32_t* order, double racy, double red) {
   const std::size_t floats = ((users + items) * kWidth + kBlockFloats - 1) / kBlockFloats * kBlockFloats;
   const Array<std::uint16_t> rows(bench.device, floats);
   const Array<std::uint16_t> left(bench.device, floats);
   const Array<GuardedSumBlock> blocks(bench.device, floats / kBlockFloats);
   const MatrixFactorization<kWidth> model{.l2 = 0.02f};
-  for (const StorageName storage : {StorageName::bf16, StorageName::f16}) {
-    raw::fill(factors, (users + items) * kWidth, -0.1f, 0.1f, 5);
-    raw::fill(reinterpret_cast<float*>(blocks.get()), floats / kBlockFloats * sizeof(GuardedSumBlock) / sizeof(float), 0, 0, 1);
-    raw::finish();
-    const Exchanged both{.master = factors, .mirror = reinterpret_cast<float*>(rows.get()), .blocks = blocks.get(), .first = 0,
-                         .last = floats / kBlockFloats, .storage = storage, .left = left.get()};
-    const auto stream = bench.device.stream();
-    stream->refresh(both);
-    stream->wait();
-    Segment segment = of_floats;
-    std::uint16_t* const tables[] = {rows.get(), rows.get() + users * kWidth};
-    for (int i = 0; i < 2; ++i) segment.cells.read[i] = segment.cells.write[i] = reinterpret_cast<float*>(tables[i]);
-    const double speed = millions_a_second(bench, program_of<MatrixFactorization<kWidth>>(bench, UpdateName::racy, 2, storage), &model, segment, order);
-    stream->reconcile(both);
-    stream->wait();
-    bench.report.add({.name = fmt::format("mf {} racy, {}", kWidth, name_of(kStorages, storage)), .value = speed, .unit = "M ratings/s",
-                      .least = storage == StorageName::bf16 ? 2600. : 0., .note = fmt::format("{:.2f} times floats{}", speed / racy, note_of(raw::not_finite(factors, (users + items) * kWidth)))});
-  }
+  for (const StorageName storage : {StorageName::bf16, StorageName::f16})
+    for (const UpdateName update : {UpdateName::racy, UpdateName::red}) {
+      raw::fill(factors, (users + items) * kWidth, -0.1f, 0.1f, 5);
+      raw::fill(reinterpret_cast<float*>(blocks.get()), floats / kBlockFloats * sizeof(GuardedSumBlock) / sizeof(float), 0, 0, 1);
+      raw::finish();
+      const Exchanged both{.master = factors, .mirror = reinterpret_cast<float*>(rows.get()), .blocks = blocks.get(), .first = 0,
+                           .last = floats / kBlockFloats, .storage = storage, .left = left.get()};
+      const auto stream = bench.device.stream();
+      stream->refresh(both);
+      stream->wait();
+      Segment segment = of_floats;
+      std::uint16_t* const tables[] = {rows.get(), rows.get() + users * kWidth};
+      for (int i = 0; i < 2; ++i) segment.cells.read[i] = segment.cells.write[i] = reinterpret_cast<float*>(tables[i]);
+      const double speed = millions_a_second(bench, program_of<MatrixFactorization<kWidth>>(bench, update, 2, storage), &model, segment, order);
+      stream->reconcile(both);
+      stream->wait();
+      bench.report.add({.name = fmt::format("mf {} {}, {}", kWidth, name_of(kUpdates, update), name_of(kStorages, storage)), .value = speed,
+                        .unit = "M ratings/s", .least = storage == StorageName::bf16 ? 2600. : 0.,
+                        .note = fmt::format("{:.2f} times floats{}", speed / (update == UpdateName::racy ? racy : red),
+                                            note_of(raw::not_finite(factors, (users + items) * kWidth)))});
+    }
 }
 
 template <int kWidth>
@@ -131,18 +134,18 @@ void mf(Bench& bench, const Array<std::uint32_t>& ids, const Array<float>& label
   Segment segment{.cells = {}, .examples = {.offsets = nullptr, .ids = ids.get(), .values = nullptr, .labels = labels.get(), .width = 2, .count = count}, .rate = 0.01f};
   float* const tables[] = {p, q, mean};
   for (int i = 0; i < 3; ++i) segment.cells.read[i] = segment.cells.write[i] = tables[i];
-  double racy = 0;
+  double racy = 0, red = 0;
   for (const UpdateName update : {UpdateName::racy, UpdateName::red}) {
     start();
     const double speed = millions_a_second(bench, program_of<MatrixFactorization<kWidth>>(bench, update, 2), &model, segment, order.get());
-    if (update == UpdateName::racy) racy = speed;
+    (update == UpdateName::racy ? racy : red) = speed;
     std::string note = note_of(raw::not_finite(p, (users + items) * kWidth));
     if (update == UpdateName::red) note += fmt::format("{:.1f} % of racy", 100 * speed / racy);
     bench.report.add({.name = fmt::format("mf {} {}", kWidth, name_of(kUpdates, update)), .value = speed, .unit = "M ratings/s", .roof = roof,
                       .of_roof = speed / bound, .least = update == UpdateName::racy ? least : 0.85 * racy,
                       .least_of_roof = update == UpdateName::racy ? least_of_roof : 0, .note = note});
   }
-  if (kWidth == 128) narrow_mf<kWidth>(bench, segment, p, users, items, order.get(), racy);
+  if (kWidth == 128) narrow_mf<kWidth>(bench, segment, p, users, items, order.get(), racy, red);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <sounder/params/rounding.hpp>
 #include <sounder/rule/sgd.hpp>
 
+#include "kernels/halves.hpp"
 #include "kernels/ptx.hpp"
 
 namespace sounder::cuda {
@@ -81,42 +82,29 @@ struct DeviceAccess {
 };
 
 /// Rows of 16 bits (--storage): loaded, moved as floats, and rounded at random; what is added (`red`) or stored (`racy`). The GPU's alone.
+template <bool kAdds>
 struct NarrowAccess {
   using Cell = std::uint16_t;
   float rate = 0;
   StorageName storage = StorageName::bf16;
-  bool adds = true;
   std::uint32_t lane = 0;  ///< of the worker's
   Draws random{};
 
   __device__ __forceinline__ float get(const float* cell) const { return ptx::load<Scope::gpu>(cell); }
   template <class F>
   __device__ __forceinline__ F get(const Cell* cells) const {
-    const ptx::Words words = ptx::load_words(cells);
-    F f;
-    SOUNDER_UNROLL for (int i = 0; i < 4; ++i) f.v[i] = widened(storage, static_cast<Cell>(words.v[i / 2] >> (i % 2 * 16)));
-    return f;
+    return halves::widened(storage, ptx::load_words(cells));
   }
   __device__ __forceinline__ void prefetch(const Cell* cells) const { ptx::prefetch(cells); }
   __device__ __forceinline__ void move(Cell* cells, const Pack<4>& old, float a, float b, const Pack<4>& x) {
-    const Pack<4> next = Sgd{.rate = rate}.next(old, a, b, x);
-    ptx::Words words;
-    SOUNDER_UNROLL for (int i = 0; i < 2; ++i) {
-      const std::uint32_t bits = random.bits(2 * lane + static_cast<std::uint32_t>(i));
-      words.v[i] = rounded(old.v[2 * i], next.v[2 * i], bits & 0xffffu) | rounded(old.v[2 * i + 1], next.v[2 * i + 1], bits >> 16) << 16;
-    }
-    if (adds)
+    const ptx::Words words = halves::narrowed<kAdds>(storage, old, Sgd{.rate = rate}.next(old, a, b, x), random, lane);
+    if constexpr (kAdds)
       ptx::add_words(storage, cells, words);
     else
       ptx::store_words(cells, words);
     random.next();
   }
   __device__ __forceinline__ void add_one(float* cell, float change) const { ptx::add(cell, change); }
-
- private:
-  __device__ __forceinline__ std::uint32_t rounded(float old, float next, std::uint32_t bits) const {
-    return adds ? narrowed_change(storage, old, next, bits) : narrowed(storage, next, bits);
-  }
 };
 
 }  // namespace sounder::cuda

@@ -30,15 +30,15 @@ __global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) st
   step_on_pieces(model, view, segment, group);
 }
 
-/// Of rows with 16 bits a cell; both formats and both forms of --update in one, as the difference is a few instructions.
-template <class M, int kLanes>
-__global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) narrow_steps(const M model, const Segment segment, const StorageName storage, const bool adds) {
+/// Of rows with 16 bits a cell; both formats in one, as the difference is a few instructions.
+template <class M, int kLanes, bool kAdds>
+__global__ void __launch_bounds__(kBlockThreads, blocks_at_once<M, kLanes>()) narrow_steps(const M model, const Segment segment, const StorageName storage) {
   const std::uint32_t group = (blockIdx.x * kBlockThreads + threadIdx.x) / kLanes;
   if (group >= static_cast<std::uint32_t>(segment.groups)) return;
   using Lanes = GroupLanes<kLanes>;
-  const NarrowAccess access{.rate = segment.rate, .storage = storage, .adds = adds, .lane = static_cast<std::uint32_t>(Lanes::lane()),
-                            .random = Draws::of(segment.seed, group)};
-  GroupView<NarrowAccess, Lanes, intercept_width<M>()> view(access, segment.cells);
+  const NarrowAccess<kAdds> access{.rate = segment.rate, .storage = storage, .lane = static_cast<std::uint32_t>(Lanes::lane()),
+                                   .random = Draws::of(segment.seed, group)};
+  GroupView<NarrowAccess<kAdds>, Lanes, intercept_width<M>()> view(access, segment.cells);
   step_on_pieces(model, view, segment, group);
 }
 
@@ -53,7 +53,7 @@ void start(const void* model, const Segment& segment, void* stream) {
 
 template <class M, int kLanes, StorageName kStorage, bool kAdds>
 void start_narrow(const void* model, const Segment& segment, void* stream) {
-  narrow_steps<M, kLanes><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(*static_cast<const M*>(model), segment, kStorage, kAdds);
+  narrow_steps<M, kLanes, kAdds><<<blocks_for(segment, kLanes), kBlockThreads, 0, static_cast<cudaStream_t>(stream)>>>(*static_cast<const M*>(model), segment, kStorage);
 }
 
 /// The kernel that does `kForms` at this scope, started as `kUpdate`.
@@ -63,31 +63,33 @@ StepProgram program_of() {
   return {.start = start<M, kLanes, kForms, kScope, kUpdate>, .lanes = kLanes, .owned = owned_table<M>()};
 }
 
-/// A kernel for each form where the GPU trains on its own memory; one for all where the bus sets the pace, or gradients are gathered.
+/// One kernel for all forms: where the bus sets the pace, or gradients are gathered.
 template <class M, int kLanes>
-StepProgram fast_program(const StepForm& form) {
-  const bool system_scope = form.system_scope || form.gathers;
-  switch (form.update) {
-    case UpdateName::racy:
-      return system_scope ? program_of<M, kLanes, Forms::any, Scope::system, UpdateName::racy>()
-                          : program_of<M, kLanes, Forms::racy, Scope::gpu, UpdateName::racy>();
-    case UpdateName::red:
-      return system_scope ? program_of<M, kLanes, Forms::any, Scope::system, UpdateName::red>()
-                          : program_of<M, kLanes, Forms::red, Scope::gpu, UpdateName::red>();
+StepProgram one_program(UpdateName update) {
+  switch (update) {
+    case UpdateName::racy: return program_of<M, kLanes, Forms::any, Scope::system, UpdateName::racy>();
+    case UpdateName::red: return program_of<M, kLanes, Forms::any, Scope::system, UpdateName::red>();
     case UpdateName::red_sys: return program_of<M, kLanes, Forms::any, Scope::system, UpdateName::red_sys>();
   }
   return {};
 }
+/// A kernel for each form where the GPU trains on its own memory.
+template <class M, int kLanes>
+StepProgram fast_program(const StepForm& form) {
+  if (form.system_scope || form.gathers || form.update == UpdateName::red_sys) return one_program<M, kLanes>(form.update);
+  return form.update == UpdateName::racy ? program_of<M, kLanes, Forms::racy, Scope::gpu, UpdateName::racy>()
+                                         : program_of<M, kLanes, Forms::red, Scope::gpu, UpdateName::red>();
+}
 template <class M, int kLanes, bool kAdds>
-StepProgram::Start start_of(StorageName storage) {
+StepProgram::Start narrow_start(StorageName storage) {
+  preload(reinterpret_cast<const void*>(&narrow_steps<M, kLanes, kAdds>));
   return storage == StorageName::bf16 ? start_narrow<M, kLanes, StorageName::bf16, kAdds> : start_narrow<M, kLanes, StorageName::f16, kAdds>;
 }
 /// The kernel for rows of 16 bits: of a copy that the GPU alone trains on.
 template <class M, int kLanes>
 StepProgram narrow_program(const StepForm& form) {
   if (form.update == UpdateName::red_sys || form.system_scope) return {};
-  preload(reinterpret_cast<const void*>(&narrow_steps<M, kLanes>));
-  return {.start = form.update == UpdateName::red ? start_of<M, kLanes, true>(form.storage) : start_of<M, kLanes, false>(form.storage), .lanes = kLanes};
+  return {.start = form.update == UpdateName::red ? narrow_start<M, kLanes, true>(form.storage) : narrow_start<M, kLanes, false>(form.storage), .lanes = kLanes};
 }
 /// One kernel for all that is asked of a model: fewer to build.
 template <class M, int kLanes>

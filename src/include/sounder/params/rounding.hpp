@@ -28,8 +28,11 @@ struct Draws {
   /// `seed`: another one for each time that the worker is started.
   static SOUNDER_INLINE Draws of(std::uint32_t seed, std::uint32_t worker) { return {mixed(mixed(seed) ^ worker)}; }
   SOUNDER_INLINE void next() { key += 0x85ebca77u; }
-  /// For cells 2 * pair (the lower half) and 2 * pair + 1.
-  SOUNDER_INLINE std::uint32_t bits(std::uint32_t pair) const { return mixed(key + pair * 0x9e3779b9u); }
+  /// For cells 2 * pair (the lower half) and 2 * pair + 1. Two pairs share a hash, from which the second's bits are mixed on.
+  SOUNDER_INLINE std::uint32_t bits(std::uint32_t pair) const {
+    const std::uint32_t first = mixed(key + (pair >> 1) * 0x9e3779b9u), second = first * 0x2c1b3c6du;
+    return pair & 1 ? second ^ second >> 16 : first;
+  }
 };
 
 /// The float that a cell of 16 bits stands for.
