@@ -21,6 +21,11 @@ std::size_t bytes_of(const Dataset& data) {
          entries_of(x) * ((x.ids ? sizeof(std::uint32_t) : 0) + (x.values ? sizeof(float) : 0));
 }
 
+std::size_t bytes_on_device(const GpuOptions& options, std::size_t parameters) {
+  const std::size_t sums = options.may_split && options.gpus == 1 ? 0 : 2 * parameters;
+  return parameters + sums * static_cast<std::size_t>(options.gpus);
+}
+
 std::size_t free_for_data(const Caps& caps, std::size_t parameters) {
   const std::size_t taken = parameters + parameters * sizeof(GuardedSumBlock) / (kBlockFloats * sizeof(float));
   return caps.free_bytes - std::min(caps.free_bytes, taken);

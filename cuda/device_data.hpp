@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include <sounder/cuda/options.hpp>
 #include <sounder/data/dataset.hpp>
 
 #include "device/device.hpp"
@@ -13,6 +14,10 @@ namespace sounder::cuda {
 
 /// Of the arrays of a set.
 std::size_t bytes_of(const Dataset& data);
+
+/// Bytes of a device that go with a mirror of `parameters` bytes: itself; where gradients may be gathered, their sums of b and of a; with several GPUs,
+/// room for those of the others, of which --server-placement uses all or less.
+std::size_t bytes_on_device(const GpuOptions& options, std::size_t parameters);
 
 /// Bytes of a device that are left beside a mirror of `parameters` bytes and what its exchange keeps.
 std::size_t free_for_data(const Caps& caps, std::size_t parameters);

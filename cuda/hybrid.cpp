@@ -80,7 +80,8 @@ class HybridBackend final : public Backend, private Gatherer {
 
   Parameters make_parameters(const Layout& layout) override {
     const std::size_t bytes = layout.floats() * sizeof(float);
-    plan_ = plan_of(options_, device_->caps(), bytes, true);  // whether rows are owned makes no difference to the master's memory
+    // Whether rows are owned is not known yet: if they may be, the master is pinned, which is right for a mirror too.
+    plan_ = plan_of(options_, device_->caps(), bytes, true);
     return Parameters(layout, Memory(layout.floats(), device_->allocate(plan_.master, bytes)));
   }
 
@@ -94,12 +95,14 @@ class HybridBackend final : public Backend, private Gatherer {
     if (plan_.split) dealer_.emplace(kernel, data, *program.owned, both());
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
     mirror_.reset();
-    const bool resident = is_resident(options_.gpu_data, device_->caps(), kernel.layout.floats() * sizeof(float), data);
+    const std::size_t bytes = bytes_on_device(options_, kernel.layout.floats() * sizeof(float));
+    const bool resident = is_resident(options_.gpu_data, device_->caps(), bytes, data);
     if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program.owned : std::nullopt, options_.storage);
     const StreamJob job{.kernel = &kernel,
                         .data = &ordered,
                         .resident = resident,
-                        .mirror_bytes = mirror_ ? mirror_->bytes() : 0,
+                        .mirror_bytes = bytes,
+                        .per_chunk = options_.may_split ? chunk_size(data.size(), data.nonzeros()) : 0,
                         .program = program,
                         .batches = shape,
                         .cells = cells(),
@@ -209,7 +212,7 @@ class HybridBackend final : public Backend, private Gatherer {
       if (exchange) exchange->end(error);
     }
     if (error) std::rethrow_exception(error);
-    if (!both() && mirror_ && options_.storage == StorageName::f32) {
+    if (!both() && mirror_ && !dealer_ && options_.storage == StorageName::f32) {
       mirror_->hand_all_to_host();  // nobody else has moved anything
     } else {
       if (mirror_) mirror_->reconcile(share(whole));  // nobody trains: now both copies hold all updates
@@ -276,7 +279,7 @@ Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, con
   const auto devices = make_devices(options, name, number);
   Plan plan;
   program_of(*devices[0], options, kernel, 1, plan);
-  if (data) is_resident(options.gpu_data, devices[0]->caps(), kernel.layout.floats() * sizeof(float), *data);
+  if (data) is_resident(options.gpu_data, devices[0]->caps(), bytes_on_device(options, kernel.layout.floats() * sizeof(float)), *data);
   return devices[0]->caps();
 }
 

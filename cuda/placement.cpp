@@ -76,9 +76,9 @@ Plan resolve(PlacementName asked, GpuMode mode, const Caps& caps, std::size_t by
                     "this model declares none: give --placement mirror");
       [[fallthrough]];
     case PlacementName::mirror: {
-      // The master is managed where that is safe, so that either side could hold it; else pinned, which the GPU reaches as well, and whose rows
-      // are handed over at the pace of the bus (managed ones are copied page by page).
-      const bool managed = plan.placement == PlacementName::mirror && caps.concurrent_managed_access && bytes <= managed_budget(caps);
+      // The master is managed where that is safe, so that either side could hold it; else pinned, which the GPU reaches as well, and which
+      // is copied at the pace of the bus (managed memory goes page by page): rows that are handed over, and all where the GPU alone trains.
+      const bool managed = shared && plan.placement == PlacementName::mirror && caps.concurrent_managed_access && bytes <= managed_budget(caps);
       plan.master = managed ? Where::host : Where::pinned;
       plan.mirrored = true;
       plan.split = plan.placement == PlacementName::split;

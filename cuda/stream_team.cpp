@@ -29,8 +29,7 @@ void StreamTeam::prepare(const StreamJob& job) {
   data_.emplace(device_, *job_.data, job_.resident);
   if (job_.batches)
     for (const auto& stream : streams_) batches_.push_back(stream->batches(device_, *job_.batches, job_.cells));
-  // Pinned memory is slow to come by. A round with other chunks makes its own.
-  if (!job_.resident) make_feeds(chunk_size(job_.data->size(), job_.data->nonzeros()));
+  if (!job_.resident && job_.per_chunk > 0) make_feeds(job_.per_chunk);  // now, not within a round: pinned memory is slow to come by
   examples_.store(0, std::memory_order_relaxed);
 }
 
@@ -111,9 +110,9 @@ std::size_t StreamTeam::reserve(std::size_t most) {
 /// At most `most` chunks; with a feed, on their way to the device.
 std::optional<StreamTeam::Taken> StreamTeam::take(const Work& work, std::size_t most, ChunkFeed* feed) {
   // Fewer than give each worker a piece would take as long.
-  const std::size_t for_each_worker = static_cast<std::size_t>(work.common.groups) * kPiece / work.common.per_chunk;
+  const std::size_t for_each_worker = (static_cast<std::size_t>(work.common.groups) * kPiece + work.common.per_chunk - 1) / work.common.per_chunk;
   const std::size_t part = work.queue.left() / (kLastTakes * static_cast<std::size_t>(drivers()));
-  most = std::min(most, std::max<std::size_t>({1, for_each_worker, part}));
+  most = std::max(for_each_worker, std::min(most, part));
   if (feed) most = std::min(most, feed->chunks());
   const std::size_t reserved = reserve(most);
   std::size_t first = 0, last = 0;

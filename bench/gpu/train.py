@@ -3,7 +3,7 @@
 
     bench/gpu/train.py [--rows NAME,...] [--turns N] [--device cuda|emu] [--threads N] [--bench PROGRAM] [--sets FOLDER]
 
-FOLDER holds imdb-bow.train.svm.xz, ml-1m.tsv.xz and train-images-idx3-ubyte.gz with its labels; a row whose set is not there is
+FOLDER, or one in it, holds imdb-bow.train.svm.xz, ml-1m.tsv.xz and train-images-idx3-ubyte.gz with its labels; a row whose set is not there is
 skipped, and says so. Figures are medians of the turns; every other turn goes backwards. A run that fails is shown with its sentence, and the exit
 status is 1.
 """
@@ -26,6 +26,7 @@ def netflix(millions):
 MF = ["--model", "mf", "--factors", "128", "--l2", "0.05"]
 TEXT = ["--transform", "log1p", "--normalize", "l2"]
 ROWS = {
+    "spam": ("builtin:spam", [*TEXT, "--l2", "1e-3", "--epochs", "2"], {"": ["--mode", "cpu,gpu,hybrid"]}),
     "imdb": ("imdb-bow.train.svm.xz", [*TEXT, "--l2", "1e-3", "--epochs", "10"],
              {"": ["--mode", "cpu,gpu,hybrid"], "streamed": ["--mode", "gpu", "--gpu-data", "stream"], "serial": ["--mode", "cpu", "--node-mode", "serial"]}),
     "ml1m": ("ml-1m.tsv.xz", [*MF, "--epochs", "20"],
@@ -48,6 +49,10 @@ ROWS = {
 }
 
 
+def found_in(folder, name):
+    return next(folder.rglob(name), None)
+
+
 def run(program, flags):
     """The runs of one process: [(head, summary)], or the sentence it ended with."""
     done = subprocess.run([program, "--quiet", "--json", "-", *flags], capture_output=True, text=True)
@@ -66,7 +71,7 @@ def measure(row, args):
         for name, flags in list(runs.items())[:: -1 if turn % 2 else 1]:
             flags = ["--device", args.device, *common, *(["--threads", args.threads] if "--threads" not in common and "serial" not in flags else []), *flags]
             if data:
-                flags += ["--data", data if ":" in data else str(args.sets / data)]
+                flags += ["--data", data if ":" in data else str(found_in(args.sets, data))]
             records = run(args.bench, flags)
             if isinstance(records, str):
                 failed[name] = records
@@ -110,10 +115,10 @@ def main():
     bad = False
     for row in args.rows.split(","):
         if row not in ROWS:
-            sys.exit(f"train.py: no row {row}: give some of {', '.join(ROWS)}")
+            parser.error(f"no row {row}: give some of {', '.join(ROWS)}")
         data = ROWS[row][0]
-        if data and ":" not in data and not (args.sets / data).exists():
-            print(f"\n{row}: skipped: {args.sets / data} is not there: give --sets")
+        if data and ":" not in data and not found_in(args.sets, data):
+            print(f"\n{row}: skipped: {data} is not in {args.sets}: give --sets")
             continue
         found, failed = measure(row, args)
         show(row, found, failed)

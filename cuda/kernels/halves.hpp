@@ -10,12 +10,16 @@ namespace sounder::cuda::halves {
 
 /// Two floats as two cells, each the nearest: exact where a cell can hold them.
 __device__ __forceinline__ std::uint32_t nearest(StorageName storage, float low, float high) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   std::uint32_t word;
   if (storage == StorageName::bf16)
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   else
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   return word;
+#else
+  return sounder::narrowed(storage, low, 0x8000u) | static_cast<std::uint32_t>(sounder::narrowed(storage, high, 0x8000u)) << 16;
+#endif
 }
 
 __device__ __forceinline__ Pack<4> widened(StorageName storage, const ptx::Words& words) {

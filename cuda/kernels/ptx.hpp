@@ -65,7 +65,7 @@ __device__ __forceinline__ void store_words(std::uint16_t* p, const Words& x) {
   asm volatile("st.relaxed.gpu.global.v2.b32 [%0], {%1, %2};" ::"l"(p), "r"(x.v[0]), "r"(x.v[1]));
 }
 
-/// Each cell's sum is rounded to the nearest. GPUs before sm_90 add to no bf16: there, a word at a time, by comparing and swapping.
+/// Each cell's sum is rounded to the nearest. GPUs before sm_90 have no such add of bf16: there, both formats, a word at a time, by comparing and swapping.
 __device__ __forceinline__ void add_words(StorageName storage, std::uint16_t* p, const Words& x) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   if (storage == StorageName::bf16)

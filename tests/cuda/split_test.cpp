@@ -84,7 +84,7 @@ std::vector<float> owned_rows(const float* cells, std::size_t first, std::size_t
   return {cells + first * width, cells + last * width};
 }
 
-/// A device that forgets to copy rows of the master (its memory of Where::host) to itself, or back, from forget() on.
+/// A device that forgets to copy rows of the master (the first memory that both sides reach) to itself, or back, from forget() on.
 class Forgetful final : public ForwardingDevice {
  public:
   enum class Fault { none, not_to_device, not_to_host };

@@ -184,6 +184,10 @@ TEST_SUITE("cuda") {
     CHECK_THROWS_AS(small()->allocate(cuda::Where::device, cuda::bytes_of(data)), Error);  // it would not have fitted
     CHECK(cuda::is_resident(GpuDataName::automatic, cuda::make_emulated_device()->caps(), 1000, data));
     CHECK(cuda::is_resident(GpuDataName::automatic, {.free_bytes = 5 * cuda::bytes_of(data) / 2}, 0, data));
+    // Beside the parameters: nothing; two sums of gradients; those of three GPUs on the one that serves.
+    CHECK(cuda::bytes_on_device({}, 100) == 100);
+    CHECK(cuda::bytes_on_device({.may_split = false}, 100) == 300);
+    CHECK(cuda::bytes_on_device({.may_split = false, .gpus = 3}, 100) == 700);
     CHECK_FALSE(cuda::is_resident(GpuDataName::automatic, {.free_bytes = 12 * cuda::bytes_of(data) / 5}, 0, data));
   }
 

@@ -30,7 +30,7 @@ enum class PlacementName { automatic, host, mirror, split, managed, device, pinn
 inline constexpr std::array<Named<PlacementName>, 7> kPlacements{{
     {PlacementName::automatic, "auto", "by what the device can do; the choice and its reason are printed"},
     {PlacementName::host, "host", "one copy: managed memory kept on the host, which the GPU reads and writes over the bus"},
-    {PlacementName::mirror, "mirror", "a managed master that CPU threads update in place, and a copy on the GPU, reconciled lock-free"},
+    {PlacementName::mirror, "mirror", "a master on the host that CPU threads update in place, and a copy on the GPU, reconciled lock-free"},
     {PlacementName::split, "split", "as mirror, but examples are dealt by rows that one side owns (mf: users), and only the other rows are reconciled"},
     {PlacementName::managed, "managed", "one copy in managed memory without advice, for contrast: its pages move to who touches them"},
     {PlacementName::device, "device", "one copy on the GPU; with CPU threads at work only where the link is coherent"},
@@ -89,13 +89,14 @@ struct GpuOptions {
   int batch = 16;                    ///< examples that a stream steps on at once, of models that take mini-batches (mlp)
   std::optional<double> sync_ms{};   ///< milliseconds between two exchanges of master and mirror; unset: a few times as long as one takes
   MergeName merge = MergeName::automatic;
-  /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it.
+  /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it. Where false,
+  /// room is kept for the sums of gradients as well.
   bool may_split = true;
   GpuDataName gpu_data = GpuDataName::automatic;
   int gpus = 1;                      ///< of a rank, in rounds that gather gradients
   ServerPlacement server_placement = ServerPlacement::automatic;
 
-  /// Unless it is given: red; racy where cells have 16 bits.
+  /// Unless it is given: red.
   UpdateName update_form() const { return update.value_or(UpdateName::red); }
   /// Throws Error naming the flag and the mend.
   void validate() const;
