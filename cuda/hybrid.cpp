@@ -111,6 +111,7 @@ class HybridBackend final : public Backend, private Gatherer {
     streams_.prepare(job);
     gathering_.prepare(job, parameters, nonzeros);
     followed_ = false;
+    discarded_ = 0;
     if (both()) cpu_->prepare(kernel, ordered, parameters);
   }
 
@@ -134,7 +135,7 @@ class HybridBackend final : public Backend, private Gatherer {
   int visits() const override { return 1; }
   Telemetry telemetry() const override {
     Telemetry telemetry = both() ? cpu_->telemetry() : Telemetry{};
-    telemetry.gpu_updates = of_gpus();
+    telemetry.gpu_updates = of_gpus() - discarded_;
     return telemetry;
   }
   std::string remark() const override {
@@ -168,6 +169,7 @@ class HybridBackend final : public Backend, private Gatherer {
     remember(*gathered_);
     return sums;
   }
+  void discard() override { discarded_ += of_gpus() - before_round_; }
 
   // --- training
 
@@ -240,6 +242,7 @@ class HybridBackend final : public Backend, private Gatherer {
   StreamTeam streams_;
   Gathering gathering_;
   std::uint64_t before_round_ = 0;    ///< examples of the GPUs
+  std::uint64_t discarded_ = 0;       ///< examples whose gradients nobody stepped on
   std::size_t held_from_ = 0;         ///< the first owned row that the device holds
   bool followed_ = false;             ///< the mirror holds what the last round left
   double gpu_per_cpu_ = 8;            ///< examples of the GPU for each of the CPU, in the last round

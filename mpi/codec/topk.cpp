@@ -54,9 +54,11 @@ class TopK final : public Codec {
       before += width;
     }
     const Head head{static_cast<std::uint32_t>(values.size()), static_cast<std::uint32_t>(decays.size())};
-    std::vector<std::byte> bytes;
-    const auto put = [&](const void* from, std::size_t size) {
-      bytes.insert(bytes.end(), static_cast<const std::byte*>(from), static_cast<const std::byte*>(from) + size);
+    std::vector<std::byte> bytes(sizeof head + (indices.size() + values.size() + decays.size()) * 4);
+    std::byte* to = bytes.data();
+    const auto put = [&to](const void* from, std::size_t size) {
+      if (size > 0) std::memcpy(to, from, size);
+      to += size;
     };
     put(&head, sizeof head);
     put(indices.data(), indices.size() * sizeof indices[0]);

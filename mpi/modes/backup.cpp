@@ -89,6 +89,7 @@ class Backup final : public RankDiscipline {
     while (step_ < server_.closed()) take_step();
     if (counted) return telemetry_.staleness_clocks.add(0);
     round.queue.skip(round.queue.taken());
+    if (Gatherer* const gatherer = setting_.backend.gatherer()) gatherer->discard();
     ++*telemetry_.dropped;
   }
 

@@ -24,6 +24,8 @@ class Gatherer {
   virtual void begin(const Round&, ChunkQueue&) = 0;
   /// Returns when no chunk is left and all those taken are in the sums, which stay until the next begin(). Throws what went wrong.
   virtual Gathered end() = 0;
+  /// After end(): nobody steps on those sums, so their examples are no updates.
+  virtual void discard() = 0;
 };
 
 }  // namespace sounder
