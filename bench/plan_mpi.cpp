@@ -23,7 +23,7 @@ std::string refusal(const MpiSettings& settings, RankMode mode, const NodeMode& 
       return "--placement split deals out whole epochs, and a round between ranks is a part of one: give --placement mirror";
     if (settings.between.deterministic)
       return fmt::format("--deterministic adds up in an order that --node-mode {} does not keep: leave it out, or give --node-mode hogwild", node_mode.name());
-    if (mode == RankMode::bsp || mode == RankMode::backup) {  // they gather gradients
+    if (mpi::gathers_gradients(mode)) {
       if (settings.model.model == ModelName::mlp)
         return fmt::format("--model mlp has no kernel that gathers gradients, as mode {} needs them: give another mode, or --node-mode hogwild", name_of(kRankModes, mode));
       if (settings.gpu.options.storage != StorageName::f32)

@@ -135,6 +135,7 @@ class Session {
     cuda::GpuOptions gpu = settings_.gpu.options;
     gpu.mode = planned.node_mode.gpu;
     gpu.may_split = false;
+    gpu.gathers = mpi::gathers_gradients(planned.mode);
     return gpu;
   }
 

@@ -4,10 +4,6 @@
 #include <numeric>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include <sounder/error.hpp>
-
 namespace sounder::cuda {
 namespace {
 
@@ -15,20 +11,17 @@ std::uint64_t begin_of(const Examples& x, std::size_t i) { return x.offsets ? x.
 
 }  // namespace
 
-ChunkFeed::ChunkFeed(Device& device, const Examples& examples, std::size_t per_chunk, std::size_t bytes)
-    : like_(examples), per_chunk_(per_chunk), copies_(device.stream()) {
+ChunkFeed::Shape ChunkFeed::shape_of(const Examples& x, std::size_t per_chunk) {
   std::size_t most = 1;  // entries of a chunk, wherever it begins
-  for (std::size_t i = 0; i < examples.count; i += like_.offsets ? 1 : per_chunk)
-    most = std::max<std::size_t>(most, begin_of(examples, std::min(examples.count, i + per_chunk)) - begin_of(examples, i));
-  const std::size_t of_chunk = per_chunk * (sizeof(float) + (like_.offsets ? sizeof(std::uint64_t) : 0)) +
-                               most * ((like_.ids ? sizeof(std::uint32_t) : 0) + (like_.values ? sizeof(float) : 0)) + 2 * sizeof(std::uint64_t);
-  const std::size_t all = (examples.count + per_chunk - 1) / per_chunk;
-  chunks_ = std::min(bytes / of_chunk, std::max<std::size_t>(1, all));
-  if (chunks_ == 0)
-    throw Error(fmt::format("a chunk of {} examples takes {} KiB, and {} has {} KiB for each of the buffers of its streams: give fewer --gpu-streams", per_chunk,
-                            (of_chunk + 1023) >> 10, device.caps().name, bytes >> 10));
-  entries_ = chunks_ * most;
-  bytes_ = chunks_ * of_chunk;
+  for (std::size_t i = 0; i < x.count; i += x.offsets ? 1 : per_chunk)
+    most = std::max<std::size_t>(most, begin_of(x, std::min(x.count, i + per_chunk)) - begin_of(x, i));
+  const std::size_t bytes = per_chunk * (sizeof(float) + (x.offsets ? sizeof(std::uint64_t) : 0)) +
+                            most * ((x.ids ? sizeof(std::uint32_t) : 0) + (x.values ? sizeof(float) : 0)) + 2 * sizeof(std::uint64_t);
+  return {.per_chunk = per_chunk, .entries = most, .bytes = bytes, .chunks = std::max<std::size_t>(1, (x.count + per_chunk - 1) / per_chunk)};
+}
+
+ChunkFeed::ChunkFeed(Device& device, const Examples& examples, const Shape& shape, std::size_t chunks)
+    : like_(examples), per_chunk_(shape.per_chunk), chunks_(chunks), entries_(chunks * shape.entries), bytes_(chunks * shape.bytes), copies_(device.stream()) {
   for (Buffer& buffer : host_) buffer = make(device, Where::pinned);
   for (Buffer& buffer : there_) buffer = make(device, Where::device);
   std::vector<std::uint32_t> order(chunks_);

@@ -16,8 +16,17 @@ namespace sounder::cuda {
 /// packed and copied. Used by one thread.
 class ChunkFeed {
  public:
-  /// For chunks of `per_chunk` of these examples. `bytes`: of one buffer on the device, at most; throws Error if it cannot hold a chunk.
-  ChunkFeed(Device& device, const Examples& examples, std::size_t per_chunk, std::size_t bytes);
+  /// Of the chunks of a set.
+  struct Shape {
+    std::size_t per_chunk;    ///< examples
+    std::size_t entries;      ///< of a chunk, at most
+    std::size_t bytes;        ///< of a chunk, at most
+    std::size_t chunks;       ///< of the set
+  };
+  static Shape shape_of(const Examples& examples, std::size_t per_chunk);
+
+  /// For so many chunks at a time of these examples.
+  ChunkFeed(Device& device, const Examples& examples, const Shape& shape, std::size_t chunks);
 
   /// Chunks that a buffer holds for sure.
   std::size_t chunks() const { return chunks_; }

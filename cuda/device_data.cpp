@@ -21,18 +21,24 @@ std::size_t bytes_of(const Dataset& data) {
          entries_of(x) * ((x.ids ? sizeof(std::uint32_t) : 0) + (x.values ? sizeof(float) : 0));
 }
 
-std::size_t bytes_on_device(const GpuOptions& options, std::size_t parameters) {
-  const std::size_t sums = options.may_split && options.gpus == 1 ? 0 : 2 * parameters;
-  return parameters + sums * static_cast<std::size_t>(options.gpus);
+ModelBytes bytes_of_model(const GpuOptions& options, std::size_t parameters, bool first) {
+  ModelBytes bytes{.mirror = parameters + parameters * sizeof(GuardedSumBlock) / (kBlockFloats * sizeof(float))};
+  if (!options.gathers) return bytes;
+  const std::size_t own = 2 * parameters, others = own * static_cast<std::size_t>(options.gpus - 1);  // sums of b and of a
+  bytes.sums = own;
+  switch (options.server_placement) {
+    case ServerPlacement::cpu: break;
+    case ServerPlacement::gpu: bytes.sums += first ? others : 0; break;
+    case ServerPlacement::automatic:  // one of the other two
+    case ServerPlacement::spread: bytes.sums += others / static_cast<std::size_t>(options.gpus); break;
+  }
+  return bytes;
 }
 
-std::size_t free_for_data(const Caps& caps, std::size_t parameters) {
-  const std::size_t taken = parameters + parameters * sizeof(GuardedSumBlock) / (kBlockFloats * sizeof(float));
-  return caps.free_bytes - std::min(caps.free_bytes, taken);
-}
+std::size_t free_for_data(const Caps& caps, const ModelBytes& model) { return caps.free_bytes - std::min(caps.free_bytes, model.all()); }
 
-bool is_resident(GpuDataName asked, const Caps& caps, std::size_t parameters, const Dataset& data) {
-  const std::size_t free = free_for_data(caps, parameters), bytes = bytes_of(data);
+bool is_resident(GpuDataName asked, const Caps& caps, const ModelBytes& model, const Dataset& data) {
+  const std::size_t free = free_for_data(caps, model), bytes = bytes_of(data);
   if (asked == GpuDataName::resident && bytes > free)
     throw Error(fmt::format("--gpu-data resident needs {} KiB for {}, more than the {} KiB that are free on {}: give --gpu-data stream", bytes >> 10,
                             data.name(), free >> 10, caps.name));

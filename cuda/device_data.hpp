@@ -15,15 +15,20 @@ namespace sounder::cuda {
 /// Of the arrays of a set.
 std::size_t bytes_of(const Dataset& data);
 
-/// Bytes of a device that go with a mirror of `parameters` bytes: itself; where gradients may be gathered, their sums of b and of a; with several GPUs,
-/// room for those of the others, of which --server-placement uses all or less.
-std::size_t bytes_on_device(const GpuOptions& options, std::size_t parameters);
+/// Bytes of a device that a model needs beside its examples.
+struct ModelBytes {
+  std::size_t mirror = 0;  ///< its parameters, and what an exchange keeps of them
+  std::size_t sums = 0;    ///< of gradients, where these are gathered: its own, and what --server-placement brings to it of other GPUs
+  std::size_t all() const { return mirror + sums; }
+};
+/// `parameters`: bytes of them all. `first`: of the GPUs of a rank.
+ModelBytes bytes_of_model(const GpuOptions& options, std::size_t parameters, bool first = true);
 
-/// Bytes of a device that are left beside a mirror of `parameters` bytes and what its exchange keeps.
-std::size_t free_for_data(const Caps& caps, std::size_t parameters);
+/// Bytes of a device that are left for examples.
+std::size_t free_for_data(const Caps& caps, const ModelBytes& model);
 
-/// Whether the set is to lie on the device as a whole. `parameters`: bytes of them all. Throws Error where that is asked for and cannot be.
-bool is_resident(GpuDataName asked, const Caps& caps, std::size_t parameters, const Dataset& data);
+/// Whether the set is to lie on the device as a whole. Throws Error where that is asked for and cannot be.
+bool is_resident(GpuDataName asked, const Caps& caps, const ModelBytes& model, const Dataset& data);
 
 class DeviceData {
  public:

@@ -33,7 +33,8 @@ void Gathering::prepare(const StreamJob& job, Parameters& parameters, double non
       continue;
     }
     StreamJob own = job;
-    own.resident = is_resident(options_.gpu_data, member.device->caps(), bytes_on_device(options_, bytes), *job.data);
+    own.model_bytes = bytes_of_model(options_, bytes, false);
+    own.resident = is_resident(options_.gpu_data, member.device->caps(), own.model_bytes, *job.data);
     member.memory = member.device->allocate(Where::device, bytes);
     copies_.push_back(static_cast<float*>(member.memory.get()));
     own.cells = member.cells = parameters.cells(copies_.back());

@@ -95,19 +95,20 @@ class HybridBackend final : public Backend, private Gatherer {
     if (plan_.split) dealer_.emplace(kernel, data, *program.owned, both());
     const Dataset& ordered = dealer_ ? dealer_->data() : data;
     mirror_.reset();
-    const std::size_t bytes = bytes_on_device(options_, kernel.layout.floats() * sizeof(float));
+    const ModelBytes bytes = bytes_of_model(options_, kernel.layout.floats() * sizeof(float));
     const bool resident = is_resident(options_.gpu_data, device_->caps(), bytes, data);
     if (plan_.mirrored) mirror_.emplace(*device_, parameters, rule_of(options_.merge), plan_.split ? program.owned : std::nullopt, options_.storage);
     const StreamJob job{.kernel = &kernel,
                         .data = &ordered,
                         .resident = resident,
-                        .mirror_bytes = bytes,
+                        .model_bytes = bytes,
                         .per_chunk = options_.may_split ? chunk_size(data.size(), data.nonzeros()) : 0,
                         .program = program,
                         .batches = shape,
                         .cells = cells(),
                         .workers = shape ? options_.gpu_streams
-                                         : options_.gpu_workers.value_or(workers_for(data, device_->caps(), program.lanes, options_.update_form() != UpdateName::racy))};
+                                         : options_.gpu_workers.value_or(workers_for(data, device_->caps(), program.lanes, options_.update_form() != UpdateName::racy)),
+                        .at_once = workers_that_fit(device_->caps(), program.lanes)};
     streams_.prepare(job);
     gathering_.prepare(job, parameters, nonzeros);
     followed_ = false;
@@ -282,7 +283,7 @@ Caps check(const GpuOptions& options, DeviceName name, const Kernel& kernel, con
   const auto devices = make_devices(options, name, number);
   Plan plan;
   program_of(*devices[0], options, kernel, 1, plan);
-  if (data) is_resident(options.gpu_data, devices[0]->caps(), bytes_on_device(options, kernel.layout.floats() * sizeof(float)), *data);
+  if (data) is_resident(options.gpu_data, devices[0]->caps(), bytes_of_model(options, kernel.layout.floats() * sizeof(float)), *data);
   return devices[0]->caps();
 }
 

@@ -120,10 +120,7 @@ bool Dealer::Side::good(const Range& done, const Cells* own) {
 
 void Dealer::Side::count(std::size_t examples) {
   examples_.fetch_add(examples, std::memory_order_relaxed);
-  const std::size_t done = done_.fetch_add(examples, std::memory_order_relaxed) + examples;
-  std::size_t first = 0, last = 0;
-  for (std::size_t taken = whole_.taken(); taken < done; taken = whole_.taken())
-    if (!whole_.take(std::max<std::size_t>(1, (done - taken) / whole_.per_chunk()), first, last)) return;
+  whole_.book(done_.fetch_add(examples, std::memory_order_relaxed) + examples);
 }
 
 Dealer::Dealer(const Kernel& kernel, const Dataset& data, std::size_t table, bool both) : grouped_(kernel, data, table), both_(both) {
@@ -158,9 +155,10 @@ void Dealer::open(const Round& round, ChunkQueue& whole, int threads) {
 void Dealer::close(double cpu_seconds, double gpu_seconds) {
   cpu_seconds_ += std::max(cpu_seconds, 1e-6);
   gpu_seconds_ += std::max(gpu_seconds, 1e-6);
-  // Chunks of both sides are not those of the whole: a few may be left.
-  std::size_t first = 0, last = 0;
-  whole_->take(whole_->left(), first, last);
+  // Chunks of both sides are not those of the whole: a few may be left, or, where the round was stopped, not have been done wholly.
+  if (!whole_->stopped()) return whole_->book(whole_->examples());
+  const std::size_t done = done_.load(std::memory_order_relaxed);
+  whole_->skip(std::max(whole_->taken(), done) - done);
 }
 
 }  // namespace sounder::cuda

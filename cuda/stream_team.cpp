@@ -5,13 +5,15 @@
 
 #include <fmt/format.h>
 
+#include <sounder/error.hpp>
+
 #include "split.hpp"
 
 namespace sounder::cuda {
 namespace {
 
 constexpr double kSegmentSeconds = 5e-3;  ///< of a kernel: the step size, a stop and the end of a round are seen between segments
-constexpr std::size_t kMostBuffer = std::size_t{16} << 20;  ///< bytes: a copy of a millisecond where four streams share a bus; to pin memory takes longer than that
+constexpr std::size_t kBuffer = std::size_t{16} << 20;  ///< bytes: a copy of a millisecond where four streams share a bus; to pin memory takes longer than that
 constexpr std::size_t kLastTakes = 4;     ///< a stream takes at most 1/kLastTakes of its part of what is left, so that all end together
 
 }  // namespace
@@ -55,9 +57,16 @@ void StreamTeam::bring_examples(const ChunkQueue& queue) {
 
 void StreamTeam::make_feeds(std::size_t per_chunk) {
   feeds_.clear();
-  const std::size_t free = free_for_data(device_.caps(), job_.mirror_bytes), buffers = 2 * static_cast<std::size_t>(drivers());
+  const ChunkFeed::Shape chunk = ChunkFeed::shape_of(job_.data->examples(), per_chunk);
+  const std::size_t most = free_for_data(device_.caps(), job_.model_bytes) / 2 / (2 * static_cast<std::size_t>(drivers()));  // bytes: half of it for all
+  const std::size_t batch = job_.batches ? static_cast<std::size_t>(job_.batches->batch) : 1, least = std::min(chunk.chunks, (batch + per_chunk - 1) / per_chunk);
+  if (least * chunk.bytes > most)
+    throw Error(fmt::format("{} has {} KiB for each of the two buffers of {} streams, and {} examples take {} KiB: give {}", device_.caps().name, most >> 10, drivers(),
+                            least * per_chunk, (least * chunk.bytes + 1023) >> 10,
+                            drivers() > 1 ? "fewer --gpu-streams" : least > 1 ? "a smaller --batch" : "a smaller model, or --mode cpu"));
+  const std::size_t chunks = std::clamp(std::min(kBuffer, most) / chunk.bytes, least, chunk.chunks);
   while (feeds_.size() < static_cast<std::size_t>(drivers()))
-    feeds_.push_back(std::make_unique<ChunkFeed>(device_, job_.data->examples(), per_chunk, std::min(kMostBuffer, free / 2 / buffers)));
+    feeds_.push_back(std::make_unique<ChunkFeed>(device_, job_.data->examples(), chunk, chunks));
 }
 
 Segment StreamTeam::common(const ChunkQueue& queue, float rate, std::size_t skipped) {
@@ -109,8 +118,9 @@ std::size_t StreamTeam::reserve(std::size_t most) {
 
 /// At most `most` chunks; with a feed, on their way to the device.
 std::optional<StreamTeam::Taken> StreamTeam::take(const Work& work, std::size_t most, ChunkFeed* feed) {
-  // Fewer than give each worker a piece would take as long.
-  const std::size_t for_each_worker = (static_cast<std::size_t>(work.common.groups) * kPiece + work.common.per_chunk - 1) / work.common.per_chunk;
+  // Fewer than give each worker that runs a piece would take as long.
+  const auto running = static_cast<std::size_t>(std::min(work.common.groups, std::max(1, job_.at_once / drivers())));
+  const std::size_t for_each_worker = (running * kPiece + work.common.per_chunk - 1) / work.common.per_chunk;
   const std::size_t part = work.queue.left() / (kLastTakes * static_cast<std::size_t>(drivers()));
   most = std::max(for_each_worker, std::min(most, part));
   if (feed) most = std::min(most, feed->chunks());

@@ -28,12 +28,13 @@ struct StreamJob {
   const Kernel* kernel = nullptr;
   const Dataset* data = nullptr;       ///< both outlive the run
   bool resident = true;                ///< the whole set comes to the device; else chunk by chunk
-  std::size_t mirror_bytes = 0;        ///< that the device needs for parameters
+  ModelBytes model_bytes{};            ///< that the device needs beside examples
   std::size_t per_chunk = 0;           ///< examples of a chunk in the rounds to come, where that is known ahead
   StepProgram program;                 ///< how it steps, but for
   std::optional<BatchShape> batches{}; ///< a model that steps on mini-batches of this shape
   Cells cells;                         ///< of the parameters that it trains on, which stay there
   int workers = 1;                     ///< of all streams
+  int at_once = 1 << 30;               ///< workers that the device runs at the same time; more wait their turn
 };
 
 class StreamTeam {

@@ -31,8 +31,10 @@ double conflict_index(const Dataset& data) {
   return most;
 }
 
+int workers_that_fit(const Caps& caps, int lanes) { return std::max(1, caps.multiprocessors * caps.threads_per_multiprocessor / std::max(1, lanes)); }
+
 int workers_for(const Dataset& data, const Caps& caps, int lanes, bool adds) {
-  const double fit = static_cast<double>(caps.multiprocessors) * caps.threads_per_multiprocessor / lanes;
+  const double fit = workers_that_fit(caps, lanes);
   const double most = !adds ? kOfStores : data.spaces() == 2 ? kOfAddsToRatings : kOfAdds;
   const double by_conflicts = most / std::max(conflict_index(data), 1e-12);
   const double by_size = static_cast<double>(data.size()) / static_cast<double>(kPieces * kPiece);

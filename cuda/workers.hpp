@@ -12,6 +12,9 @@ namespace sounder::cuda {
 /// number of workers, it says how many updates of a row are computed from the same old value.
 double conflict_index(const Dataset& data);
 
+/// Workers of `lanes` threads that run at the same time.
+int workers_that_fit(const Caps& caps, int lanes);
+
 /// Workers of `lanes` threads that fill the device, but no more than the conflict index allows in all, nor so many that less than
 /// kPieces pieces an epoch were left to each. `adds`: no update is lost, so more may meet.
 int workers_for(const Dataset& data, const Caps& caps, int lanes, bool adds);

@@ -18,7 +18,7 @@ __device__ __forceinline__ std::uint32_t nearest(StorageName storage, float low,
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
   return word;
 #else
-  return sounder::narrowed(storage, low, 0x8000u) | static_cast<std::uint32_t>(sounder::narrowed(storage, high, 0x8000u)) << 16;
+  return sounder::nearest(storage, low) | static_cast<std::uint32_t>(sounder::nearest(storage, high)) << 16;
 #endif
 }
 

@@ -74,7 +74,7 @@ __device__ __forceinline__ void add_words(StorageName storage, std::uint16_t* p,
     asm volatile("red.relaxed.gpu.global.add.noftz.v2.f16x2 [%0], {%1, %2};" ::"l"(p), "r"(x.v[0]), "r"(x.v[1]));
 #else
   const auto sum = [storage](std::uint32_t a, std::uint32_t b) {
-    return narrowed(storage, widened(storage, static_cast<std::uint16_t>(a)) + widened(storage, static_cast<std::uint16_t>(b)), 0x8000u);
+    return nearest(storage, widened(storage, static_cast<std::uint16_t>(a)) + widened(storage, static_cast<std::uint16_t>(b)));
   };
   for (int i = 0; i < 2; ++i) {
     auto* const word = reinterpret_cast<unsigned*>(p) + i;

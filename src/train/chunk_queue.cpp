@@ -63,6 +63,14 @@ bool ChunkQueue::take(std::size_t most, std::size_t& first, std::size_t& last) {
   return true;
 }
 
+void ChunkQueue::book(std::size_t examples) {
+  const std::size_t first = first_.load(std::memory_order_relaxed), last = last_.load(std::memory_order_relaxed);
+  const std::size_t until = std::min(last, first + (examples + per_chunk_ - 1) / per_chunk_);
+  std::size_t next = next_.load(std::memory_order_relaxed);
+  while (next < until && !next_.compare_exchange_weak(next, until, std::memory_order_relaxed)) {
+  }
+}
+
 std::vector<Range> ChunkQueue::ranges() const {
   std::vector<Range> ranges;
   for (std::size_t i = first_.load(std::memory_order_relaxed); i < last_.load(std::memory_order_relaxed); ++i) ranges.push_back(range(i));

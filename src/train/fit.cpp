@@ -173,6 +173,7 @@ class Run {
     if (!options_.backoff || stopped() || result_.backoffs.size() == kMostBackoffs) return false;
     result_.backoffs.push_back({.divergence = divergence, .epochs = good_.epochs, .step = 0});
     result_.backoffs.back().step = step_at(good_.epochs);
+    on_gpu_before_ += backend_.telemetry().gpu_updates.value_or(0);  // as updates, they stay counted
     backend_.prepare(problem_.kernel, problem_.train, result_.parameters);  // its mode may remember the bad ones
     observer_.on_backoff(result_.backoffs.back());
     return true;
@@ -239,6 +240,7 @@ class Run {
     checkpoint();
     result_.stopped = stopped;
     result_.telemetry = backend_.telemetry();
+    if (auto& on_gpu = result_.telemetry.gpu_updates) *on_gpu += on_gpu_before_;
     result_.digest = digest(to_saved(problem_.kernel, result_.parameters, problem_.train));
     return std::move(result_);
   }
@@ -262,6 +264,7 @@ class Run {
   ChunkQueue queue_;
   Result result_;
   LastGood good_;
+  std::uint64_t on_gpu_before_ = 0;  ///< updates of a GPU before the last back-off
   std::optional<Sentinel> sentinel_;
   std::optional<Sentinel::Finding> finding_;  ///< of the epoch that ran
   double scale_ = kLeastScale;

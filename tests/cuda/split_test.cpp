@@ -264,6 +264,50 @@ TEST_SUITE("cuda") {
     CHECK(run().stopped == Stopped::interrupted);
   }
 
+  TEST_CASE("split: where a run is stopped within an epoch, its updates are those that the GPU has done") {
+    struct Stopping final : ForwardingDevice {
+      explicit Stopping(std::atomic<bool>& stop) : stop_(stop) {}
+      std::unique_ptr<cuda::Stream> stream(bool urgent) override {
+        struct StoppingStream final : ForwardingStream {
+          StoppingStream(std::unique_ptr<cuda::Stream> real, Stopping& on) : ForwardingStream(std::move(real)), on_(on) {}
+          void step(const cuda::StepProgram& program, const void* model, const cuda::Segment& segment) override {
+            ForwardingStream::step(program, model, segment);
+            if (++on_.segments_ == 7) on_.stop_ = true;
+          }
+          Stopping& on_;
+        };
+        return std::make_unique<StoppingStream>(real_->stream(urgent), *this);
+      }
+      std::atomic<bool>& stop_;
+      std::atomic<int> segments_{0};
+    };
+    const Dataset data = small_set(ModelName::mf);
+    const Kernel kernel = factorization(data);
+    Options options = options_for(Mode::serial, 50, 1);
+    for (const int streams : {1, 3}) {
+      std::atomic<bool> stop{false};
+      options.stop = &stop;
+      const auto backend = cuda::make_hybrid({.mode = GpuMode::gpu, .placement = PlacementName::split, .gpu_streams = streams, .gpu_workers = 4}, std::make_unique<Stopping>(stop),
+                                             shm::make_backend(options));
+      const Result result = fit(Problem{.kernel = kernel, .train = data}, options, *backend);
+      CHECK(result.stopped == Stopped::interrupted);
+      CHECK(result.curve.back().examples < data.size() * 50);
+      CHECK(result.curve.back().examples == result.telemetry.gpu_updates);
+    }
+  }
+
+  TEST_CASE("split: updates before a back-off stay the GPU's") {
+    const Dataset data = small_set(ModelName::mf);
+    const Kernel kernel = factorization(data);
+    Options options = options_for(Mode::serial, 2, 1);
+    options.step = 100;
+    options.backoff = true;
+    const auto backend = cuda::make_hybrid({.mode = GpuMode::gpu, .placement = PlacementName::split, .gpu_streams = 2}, cuda::make_emulated_device(), shm::make_backend(options));
+    const Result result = fit(Problem{.kernel = kernel, .train = data}, options, *backend);
+    REQUIRE(!result.backoffs.empty());
+    CHECK(result.curve.back().updates == result.telemetry.gpu_updates);
+  }
+
   TEST_CASE("split: mutants of a run, rows of the GPU that never come back, or never came") {
     const Dataset data = small_set(ModelName::mf);
     const Kernel kernel = factorization(data);

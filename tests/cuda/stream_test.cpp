@@ -5,6 +5,8 @@
 #include <chrono>
 #include <thread>
 
+#include <sounder/data/generate.hpp>
+#include <sounder/data/load.hpp>
 #include <sounder/data/random.hpp>
 #include <sounder/error.hpp>
 
@@ -100,8 +102,9 @@ TEST_SUITE("cuda") {
       const Dataset data = Dataset::train(small_columns(model, 1000), 1);
       const auto device = cuda::make_emulated_device();
       ChunkQueue queue(data.size(), 48);  // 20 whole chunks, and one of 40
-      cuda::ChunkFeed feed(*device, data.examples(), queue.per_chunk(), 1 << 20);
-      CHECK(feed.chunks() == 21);
+      const cuda::ChunkFeed::Shape shape = cuda::ChunkFeed::shape_of(data.examples(), queue.per_chunk());
+      CHECK(shape.chunks == 21);
+      cuda::ChunkFeed feed(*device, data.examples(), shape, 4);
       const auto stream = device->stream();
       cuda::Segment common{};
       common.per_chunk = queue.per_chunk();
@@ -131,7 +134,6 @@ TEST_SUITE("cuda") {
         }
       }
       CHECK(seen == 3 * data.size());
-      CHECK_THROWS_AS(cuda::ChunkFeed(*device, data.examples(), queue.per_chunk(), 100), Error);
     }
   }
 
@@ -182,13 +184,45 @@ TEST_SUITE("cuda") {
       CHECK(std::string(error.what()).find("give --gpu-data stream") != std::string::npos);
     }
     CHECK_THROWS_AS(small()->allocate(cuda::Where::device, cuda::bytes_of(data)), Error);  // it would not have fitted
-    CHECK(cuda::is_resident(GpuDataName::automatic, cuda::make_emulated_device()->caps(), 1000, data));
-    CHECK(cuda::is_resident(GpuDataName::automatic, {.free_bytes = 5 * cuda::bytes_of(data) / 2}, 0, data));
-    // Beside the parameters: nothing; two sums of gradients; those of three GPUs on the one that serves.
-    CHECK(cuda::bytes_on_device({}, 100) == 100);
-    CHECK(cuda::bytes_on_device({.may_split = false}, 100) == 300);
-    CHECK(cuda::bytes_on_device({.may_split = false, .gpus = 3}, 100) == 700);
-    CHECK_FALSE(cuda::is_resident(GpuDataName::automatic, {.free_bytes = 12 * cuda::bytes_of(data) / 5}, 0, data));
+    CHECK(cuda::is_resident(GpuDataName::automatic, cuda::make_emulated_device()->caps(), {.mirror = 1000}, data));
+    CHECK(cuda::is_resident(GpuDataName::automatic, {.free_bytes = 5 * cuda::bytes_of(data) / 2}, {}, data));
+    CHECK_FALSE(cuda::is_resident(GpuDataName::automatic, {.free_bytes = 12 * cuda::bytes_of(data) / 5}, {}, data));
+  }
+
+  TEST_CASE("stream: room is kept for the sums of gradients where there are some, as many as the servers need") {
+    const auto sums = [](cuda::GpuOptions gpu, bool first = true) { return cuda::bytes_of_model(gpu, 300, first).sums; };
+    using cuda::ServerPlacement;
+    CHECK(sums({.may_split = false}) == 0);
+    CHECK(sums({.gathers = true}) == 600);
+    CHECK(sums({.gathers = true, .gpus = 3, .server_placement = ServerPlacement::cpu}) == 600);
+    CHECK(sums({.gathers = true, .gpus = 3, .server_placement = ServerPlacement::gpu}) == 1800);
+    CHECK(sums({.gathers = true, .gpus = 3, .server_placement = ServerPlacement::gpu}, false) == 600);
+    CHECK(sums({.gathers = true, .gpus = 3}) == 1000);
+    CHECK(cuda::bytes_of_model({}, 1024).mirror == 1024 + sizeof(GuardedSumBlock) * 4);
+    CHECK(cuda::free_for_data({.free_bytes = 100}, {.mirror = 50, .sums = 20}) == 30);
+    CHECK(cuda::free_for_data({.free_bytes = 100}, {.mirror = 90, .sums = 20}) == 0);
+  }
+
+  TEST_CASE("stream: a buffer holds a chunk, and a mini-batch, however long; a device that cannot is refused with what would help") {
+    const Dataset data = Dataset::train(generate("dense", {{"examples", 300}, {"features", 40'000}}), 1);  // a chunk of 128 is larger than a buffer of 16 MiB
+    const Kernel kernel = builtin_kernel({.model = ModelName::logistic}, data);
+    const auto gpu = [](int streams) { return cuda::GpuOptions{.mode = GpuMode::gpu, .gpu_streams = streams, .gpu_data = GpuDataName::stream}; };
+    CHECK(trained(kernel, data, gpu(1), cuda::make_emulated_device()).telemetry.gpu_updates == 2 * data.size());
+    for (const int streams : {1, 2}) try {
+        trained(kernel, data, gpu(streams), cuda::make_emulated_device(std::size_t{1} << 20));
+        FAIL("trained");
+      } catch (const Error& error) {
+        CHECK(std::string(error.what()).find(streams == 1 ? "give a smaller model, or --mode cpu" : "give fewer --gpu-streams") != std::string::npos);
+      }
+    // mlp: a step of so many examples, wherever they lie.
+    const Dataset images = Dataset::train(load("synthetic:dense,examples=6000,features=1000", {.format = Format::multiclass}), 1);  // 4,096 of them take 16 MiB
+    const Kernel mlp = builtin_kernel({.model = ModelName::mlp, .hidden = 16}, images);
+    const auto loss = [&](GpuDataName where, int batch) {
+      return trained(mlp, images, {.mode = GpuMode::gpu, .gpu_streams = 1, .batch = batch, .gpu_data = where}, cuda::make_emulated_device()).curve.back().train_loss;
+    };
+    const double whole = loss(GpuDataName::resident, 6000);
+    CHECK(loss(GpuDataName::stream, 6000) == doctest::Approx(whole).epsilon(5e-4));  // but for the order of its sums
+    CHECK(loss(GpuDataName::resident, 4096) != doctest::Approx(whole).epsilon(5e-3));
   }
 
   TEST_CASE("stream: mutants, a copy that is missing, and steps that do not wait for theirs") {

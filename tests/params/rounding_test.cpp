@@ -83,6 +83,27 @@ TEST_SUITE("params") {
     }
   }
 
+  TEST_CASE("rounding: the nearest cell, of two as near the even one; control: a half that always goes up") {
+    for (const StorageName storage : kBoth) {
+      int otherwise = 0;
+      for (std::uint32_t cell = 0; cell < (storage == StorageName::bf16 ? 0x7f7fu : 0x7bffu); ++cell)
+        for (const std::uint32_t sign : {0u, 0x8000u}) {
+          const auto low = static_cast<std::uint16_t>(cell | sign), high = static_cast<std::uint16_t>(low + 1), even = cell % 2 == 0 ? low : high;
+          const float half = (widened(storage, low) + widened(storage, high)) / 2;
+          if (!std::isnormal(half)) continue;
+          REQUIRE(nearest(storage, widened(storage, low)) == low);
+          REQUIRE(nearest(storage, half) == even);
+          if (cell == 0 || std::abs(half) < 0x1p-14f) continue;  // there the floats beside it are too near to the half
+          REQUIRE(nearest(storage, std::nextafter(half, widened(storage, low))) == low);
+          REQUIRE(nearest(storage, std::nextafter(half, widened(storage, high))) == high);
+          otherwise += narrowed(storage, half, kNearest) != even;
+        }
+      CHECK(otherwise > 10'000);
+      CHECK(std::isnan(widened(storage, nearest(storage, NAN))));
+      CHECK(nearest(storage, storage == StorageName::bf16 ? HUGE_VALF : 65520.f) == (storage == StorageName::bf16 ? 0x7f80 : 0x7c00));
+    }
+  }
+
   TEST_CASE("rounding: what f16 cannot hold becomes infinite, NaN stays NaN, zero stays zero") {
     for (const std::uint32_t random : {0u, 0x1234u, 0xffffu}) {
       CHECK(widened(StorageName::f16, narrowed(StorageName::f16, 65536.f, random)) == HUGE_VALF);

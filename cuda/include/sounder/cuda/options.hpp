@@ -89,9 +89,9 @@ struct GpuOptions {
   int batch = 16;                    ///< examples that a stream steps on at once, of models that take mini-batches (mlp)
   std::optional<double> sync_ms{};   ///< milliseconds between two exchanges of master and mirror; unset: a few times as long as one takes
   MergeName merge = MergeName::automatic;
-  /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it. Where false,
-  /// room is kept for the sums of gradients as well.
+  /// Whether placement auto may choose split, which trains on the examples of an epoch in an order of its own: not where rounds are parts of it.
   bool may_split = true;
+  bool gathers = false;              ///< rounds gather gradients (bsp, backup), so that room is kept for their sums
   GpuDataName gpu_data = GpuDataName::automatic;
   int gpus = 1;                      ///< of a rank, in rounds that gather gradients
   ServerPlacement server_placement = ServerPlacement::automatic;

@@ -10,6 +10,9 @@
 
 namespace sounder::mpi {
 
+/// Whether ranks gather the gradient of a round, at parameters that nobody moves, instead of training in it.
+constexpr bool gathers_gradients(RankMode mode) { return mode == RankMode::bsp || mode == RankMode::backup; }
+
 /// How ranks exchange what they learn. Field names are the flags of bench_mpi. What a rank does inside is sounder::Options:
 /// its `mode` is `--node-mode`, its `batch` the global number of examples a round, over all ranks.
 struct Options {

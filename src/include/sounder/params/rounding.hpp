@@ -43,8 +43,8 @@ SOUNDER_INLINE float widened(StorageName storage, std::uint16_t cell) {
   return std::bit_cast<float>(sign | scaled | (rest >= 0x0f800000u ? 0x7f800000u : 0u));    // infinity and NaN stay what they are
 }
 
-/// One of the two cells beside x, the nearer one so much more often that the mean is x; `random`: 16 bits, all values as likely. The half, 0x8000,
-/// rounds to the nearest. A float that a cell can hold is kept. What is too large for f16 becomes infinite.
+/// One of the two cells beside x, the nearer one so much more often that the mean is x; `random`: 16 bits, all values as likely. A float that a cell
+/// can hold is kept. What is too large for f16 becomes infinite.
 SOUNDER_INLINE std::uint16_t narrowed(StorageName storage, float x, std::uint32_t random) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t size = bits & 0x7fffffffu, sign = bits >> 16 & 0x8000u;
@@ -57,10 +57,16 @@ SOUNDER_INLINE std::uint16_t narrowed(StorageName storage, float x, std::uint32_
   return static_cast<std::uint16_t>(nan ? 0x7e00u : sign | (steps < 0x7c00u ? steps : 0x7c00u));
 }
 
+/// The nearest cell, of two as near the even one: as conversions and memory of a GPU do it.
+SOUNDER_INLINE std::uint16_t nearest(StorageName storage, float x) {
+  const auto odd = static_cast<std::uint32_t>(narrowed(storage, x, 0) & 1);  // where all bits are rounded off
+  return narrowed(storage, x, storage == StorageName::bf16 ? 0x7fffu + odd : (0xfffu + odd) << 3);
+}
+
 /// What is added to a cell that holds `old` so that it becomes narrowed(next, random). Where both are of one binade it is whole steps of the
 /// last bit, so that memory's sum is exact, also of a cell that others have moved meanwhile within its binade; elsewhere the nearest cell to that.
 SOUNDER_INLINE std::uint16_t narrowed_change(StorageName storage, float old, float next, std::uint32_t random) {
-  return narrowed(storage, widened(storage, narrowed(storage, next, random)) - old, 0x8000u);
+  return nearest(storage, widened(storage, narrowed(storage, next, random)) - old);
 }
 
 }  // namespace SOUNDER_ISA

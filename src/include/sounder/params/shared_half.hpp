@@ -15,7 +15,7 @@ inline void put(std::uint16_t* cell, std::uint16_t value) { std::atomic_ref(*cel
 inline void add(StorageName storage, std::uint16_t* cell, std::uint16_t change) {
   const std::atomic_ref shared(*cell);
   std::uint16_t old = shared.load(std::memory_order_relaxed);
-  while (!shared.compare_exchange_weak(old, narrowed(storage, widened(storage, old) + widened(storage, change), 0x8000u), std::memory_order_relaxed)) {
+  while (!shared.compare_exchange_weak(old, nearest(storage, widened(storage, old) + widened(storage, change)), std::memory_order_relaxed)) {
   }
 }
 

@@ -74,7 +74,9 @@ class ChunkQueue {
     const std::size_t begin = order_[position] * per_chunk_;
     return {begin, begin + per_chunk_ < examples_ ? begin + per_chunk_ : examples_};
   }
-  /// Says that so many examples of take_all() will not be stepped on, as the run stopped: taken() leaves them out.
+  /// For who steps on the round's examples in an order of its own: at least so many of them are done. Also where the run is to stop.
+  void book(std::size_t examples);
+  /// Says that so many examples of those taken will not be stepped on, as the run stopped: taken() leaves them out.
   void skip(std::size_t examples) { skipped_.fetch_add(examples, std::memory_order_relaxed); }
   /// Whether the run is to stop: for loops that do not come back to the queue.
   bool stopped() const {
