@@ -108,7 +108,7 @@ class HybridBackend final : public Backend, private Gatherer {
                         .cells = cells(),
                         .workers = shape ? options_.gpu_streams
                                          : options_.gpu_workers.value_or(workers_for(data, device_->caps(), program.lanes, options_.update_form() != UpdateName::racy)),
-                        .at_once = workers_that_fit(device_->caps(), program.lanes)};
+                        .at_once = shape ? std::nullopt : std::optional(workers_that_fit(device_->caps(), program.lanes))};
     streams_.prepare(job);
     gathering_.prepare(job, parameters, nonzeros);
     followed_ = false;

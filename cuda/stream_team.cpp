@@ -119,8 +119,8 @@ std::size_t StreamTeam::reserve(std::size_t most) {
 /// At most `most` chunks; with a feed, on their way to the device.
 std::optional<StreamTeam::Taken> StreamTeam::take(const Work& work, std::size_t most, ChunkFeed* feed) {
   // Fewer than give each worker that runs a piece would take as long.
-  const auto running = static_cast<std::size_t>(std::min(work.common.groups, std::max(1, job_.at_once / drivers())));
-  const std::size_t for_each_worker = (running * kPiece + work.common.per_chunk - 1) / work.common.per_chunk;
+  const int groups = work.common.groups, running = job_.at_once ? std::clamp(*job_.at_once / drivers(), 1, groups) : groups;
+  const std::size_t for_each_worker = (static_cast<std::size_t>(running) * kPiece + work.common.per_chunk - 1) / work.common.per_chunk;
   const std::size_t part = work.queue.left() / (kLastTakes * static_cast<std::size_t>(drivers()));
   most = std::max(for_each_worker, std::min(most, part));
   if (feed) most = std::min(most, feed->chunks());

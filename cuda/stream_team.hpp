@@ -34,7 +34,7 @@ struct StreamJob {
   std::optional<BatchShape> batches{}; ///< a model that steps on mini-batches of this shape
   Cells cells;                         ///< of the parameters that it trains on, which stay there
   int workers = 1;                     ///< of all streams
-  int at_once = 1 << 30;               ///< workers that the device runs at the same time; more wait their turn
+  std::optional<int> at_once{};        ///< workers that the device runs at the same time, others wait their turn; unset: all
 };
 
 class StreamTeam {
